@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// Committed, not built, so that the command is linked by an install that comes before the first build.
+import { launch } from '@registry/node/launch'
+
+await launch(new URL('../dist/bin.js', import.meta.url))

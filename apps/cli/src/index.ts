@@ -1,0 +1,2 @@
+/** The command line of the P2P Marketplace Registry. @packageDocumentation */
+export {}

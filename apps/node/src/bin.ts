@@ -1,0 +1,2 @@
+/** What the command `registry-node` runs. */
+export {}

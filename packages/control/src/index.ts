@@ -1,0 +1,2 @@
+/** The typed local API of a running peer, and its client. @packageDocumentation */
+export {}
