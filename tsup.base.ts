@@ -12,6 +12,6 @@ export function javascript(...entries: string[]): Config {
     sourcemap: true,
     clean: true,
     // tsup's own declarations crash on TypeScript 7.
-    dts: false,
+    dts: false
   })
 }

@@ -11,7 +11,7 @@ export function project(name: string): UserWorkspaceConfig {
       name,
       include: ['test/**/*.test.ts'],
       // What Node itself imports in a test, and the processes that a test starts with `process.execArgv`.
-      execArgv: ['--conditions=@registry/source'],
-    },
+      execArgv: ['--conditions=@registry/source']
+    }
   })
 }

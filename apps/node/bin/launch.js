@@ -16,7 +16,7 @@ export function planLaunch({ version, folder, relaunched, exists = existsSync })
   }
   return {
     kind: 'refuse',
-    message: `Node ${OLDEST_MAJOR} or later is needed; this is Node ${version}.\nHint: install a newer Node, or run \`pnpm install\` in a clone, which brings one along.`,
+    message: `Node ${OLDEST_MAJOR} or later is needed; this is Node ${version}.\nHint: install a newer Node, or run \`pnpm install\` in a clone, which brings one along.`
   }
 }
 
@@ -39,7 +39,7 @@ function refuse(message) {
 function relaunch(node) {
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: 'inherit',
-    env: { ...process.env, [RELAUNCHED]: '1' },
+    env: { ...process.env, [RELAUNCHED]: '1' }
   })
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   // A terminal sends its Ctrl-C to the child as well; passing it on would count it twice.

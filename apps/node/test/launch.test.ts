@@ -17,13 +17,16 @@ describe('planLaunch', () => {
     const exists = (path: string) => there.has(path)
     expect(planLaunch({ version: '20.20.2', folder: '/a/b/c', relaunched: false, exists })).toEqual({
       kind: 'relaunch',
-      node: '/a/b/node_modules/.bin/node',
+      node: '/a/b/node_modules/.bin/node'
     })
   })
 
   it('refuses with a hint where there is no other node', () => {
     const plan = planLaunch({ version: '20.20.2', folder: '/a/b', relaunched: false, exists: () => false })
-    expect(plan).toMatchObject({ kind: 'refuse', message: expect.stringMatching(/Node 22.*20\.20\.2[^]*Hint/) })
+    expect(plan).toMatchObject({
+      kind: 'refuse',
+      message: expect.stringMatching(/Node 22.*20\.20\.2.*Hint/s)
+    })
   })
 
   it('does not relaunch twice, so that an old node in node_modules cannot loop', () => {
@@ -35,7 +38,10 @@ describe('planLaunch', () => {
 describe('launch', () => {
   let folder: string
   const start = (code: string, ...args: string[]) =>
-    spawnSync(process.execPath, ['--input-type=module', '--eval', code, ...args], { cwd: folder, encoding: 'utf8' })
+    spawnSync(process.execPath, ['--input-type=module', '--eval', code, ...args], {
+      cwd: folder,
+      encoding: 'utf8'
+    })
   const withOldNode = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0' } });`
 
   beforeEach(async () => {
@@ -47,12 +53,16 @@ describe('launch', () => {
 
   it('runs the entry', async () => {
     await writeFile(join(folder, 'entry.mjs'), 'console.log("ran")')
-    const ran = start(`import { launch } from './bin/launch.mjs'; await launch(new URL('file://${folder}/entry.mjs'))`)
+    const ran = start(
+      `import { launch } from './bin/launch.mjs'; await launch(new URL('file://${folder}/entry.mjs'))`
+    )
     expect(ran).toMatchObject({ stdout: 'ran\n', stderr: '', status: 0 })
   })
 
   it('says what to do when the entry was not built', () => {
-    const ran = start(`import { launch } from './bin/launch.mjs'; await launch(new URL('file://${folder}/none.mjs'))`)
+    const ran = start(
+      `import { launch } from './bin/launch.mjs'; await launch(new URL('file://${folder}/none.mjs'))`
+    )
     expect(ran).toMatchObject({ stdout: '', status: 1 })
     expect(ran.stderr).toContain('pnpm run build')
   })
@@ -66,7 +76,7 @@ describe('launch', () => {
       `import { launch } from './bin/launch.mjs'
       if (process.env.REGISTRY_RELAUNCHED) { console.log(process.argv.slice(2).join()); process.exit(7) }
       ${withOldNode}
-      await launch(new URL('./entry.mjs', import.meta.url))`,
+      await launch(new URL('./entry.mjs', import.meta.url))`
     )
     const ran = spawnSync(process.execPath, [join(folder, 'bin.mjs'), 'a', '--b'], { encoding: 'utf8' })
     expect(ran).toMatchObject({ stdout: 'a,--b\n', stderr: '', status: 7 })
