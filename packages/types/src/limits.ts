@@ -1,0 +1,16 @@
+/** Bounds that are part of the protocol: two peers that differ in them do not understand each other. */
+export const PROTOCOL_LIMITS: {
+  readonly maxRecordBytes: number
+  readonly maxBlockBytes: number
+  readonly chunkBytes: number
+  readonly maxPackageBytes: number
+} = Object.freeze({
+  /** One signed record, envelope included. */
+  maxRecordBytes: 64 * 1024,
+  /** One content block: a chunk, or a dag-pb node that links to at most 1024 of them. */
+  maxBlockBytes: 1024 * 1024 + 128 * 1024,
+  /** A tarball up to this size is one raw block; above, a UnixFS file of raw leaves of this size. */
+  chunkBytes: 1024 * 1024,
+  /** One tarball. */
+  maxPackageBytes: 512 * 1024 * 1024
+})

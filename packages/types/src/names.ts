@@ -1,0 +1,173 @@
+import { CID } from 'multiformats/cid'
+import semver from 'semver'
+import validatePackageName from 'validate-npm-package-name'
+import {
+  InvalidPackageNameError,
+  InvalidReferenceError,
+  InvalidValueError,
+  InvalidVersionError
+} from './errors.ts'
+
+declare const brand: unique symbol
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name }
+
+/** The CID of an owner's inception document, 59 characters of lower-case base32: CIDv1, dag-cbor, sha2-256. */
+export type OwnerId = Branded<string, 'OwnerId'>
+/** The CID of a record's envelope, in the same form as an `OwnerId`. */
+export type RecordId = Branded<string, 'RecordId'>
+/** The CID of a tarball: raw up to 1 MiB, above that the dag-pb root of a UnixFS file with raw leaves. */
+export type ContentId = Branded<string, 'ContentId'>
+/** A name npm would take for a new package, with or without a scope. */
+export type PackageName = Branded<string, 'PackageName'>
+/** A SemVer 2.0.0 version; build metadata is part of it, so `1.0.0+a` and `1.0.0+b` are two versions. */
+export type Version = Branded<string, 'Version'>
+/** A libp2p peer ID as text. */
+export type PeerIdText = Branded<string, 'PeerIdText'>
+
+const DAG_CBOR = 0x71
+const DAG_PB = 0x70
+const RAW = 0x55
+const SHA2_256 = 0x12
+const MAX_VERSION_LENGTH = 128
+
+function parseCid(value: unknown, field: string, codecs: readonly number[]): string {
+  if (typeof value !== 'string' || value.length > 128)
+    throw new InvalidValueError(field, 'must be a CID as text')
+  let cid: CID
+  try {
+    cid = CID.parse(value)
+  } catch {
+    throw new InvalidValueError(field, 'is not a CID')
+  }
+  if (
+    cid.version !== 1 ||
+    !codecs.includes(cid.code) ||
+    cid.multihash.code !== SHA2_256 ||
+    cid.multihash.size !== 32
+  ) {
+    throw new InvalidValueError(field, 'is a CID of another kind: wanted version 1 with sha2-256')
+  }
+  if (cid.toString() !== value) throw new InvalidValueError(field, 'must be a CID in lower-case base32')
+  return value
+}
+
+export function parseOwnerId(value: unknown, field = 'owner'): OwnerId {
+  return parseCid(value, field, [DAG_CBOR]) as OwnerId
+}
+
+/** Whether a text has the form of an owner ID; says nothing about that owner's existence. */
+export function isOwnerId(value: string): value is OwnerId {
+  if (value.length !== 59 || !value.startsWith('bafyrei')) return false
+  try {
+    parseOwnerId(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function parseRecordId(value: unknown, field = 'record'): RecordId {
+  return parseCid(value, field, [DAG_CBOR]) as RecordId
+}
+
+export function parseContentId(value: unknown, field = 'content'): ContentId {
+  return parseCid(value, field, [RAW, DAG_PB]) as ContentId
+}
+
+/** @throws {InvalidPackageNameError} ERR_INVALID_NAME */
+export function parsePackageName(value: unknown): PackageName {
+  if (typeof value !== 'string') throw new InvalidPackageNameError(String(value), 'it is not a text')
+  const checked = validatePackageName(value)
+  if (!checked.validForNewPackages) {
+    const reason = checked.errors?.[0] ?? checked.warnings?.[0] ?? 'npm does not allow it'
+    throw new InvalidPackageNameError(value, reason)
+  }
+  return value as PackageName
+}
+
+/** @throws {InvalidVersionError} ERR_INVALID_VERSION, also for versions SemVer reads only loosely (`v1`, `=1.0.0`) */
+export function parseVersion(value: unknown): Version {
+  if (typeof value !== 'string' || value.length > MAX_VERSION_LENGTH)
+    throw new InvalidVersionError(String(value))
+  const parsed = semver.parse(value)
+  // semver.version leaves the build metadata out, `raw` keeps a leading "v" or spaces.
+  if (
+    parsed === null ||
+    value !== [parsed.version, ...parsed.build.slice(0, 1)].join('+') + buildRest(parsed.build)
+  ) {
+    throw new InvalidVersionError(value)
+  }
+  return value as Version
+}
+
+function buildRest(build: readonly string[]): string {
+  return build
+    .slice(1)
+    .map((part) => `.${part}`)
+    .join('')
+}
+
+/** Orders versions by SemVer precedence, then by build metadata so that the order is total. */
+export function compareVersions(a: Version, b: Version): number {
+  return semver.compareBuild(a, b)
+}
+
+/** What a person wrote to name a package: all but the name may be missing. */
+export interface PackageReference {
+  owner?: OwnerId
+  name: PackageName
+  /** An exact version, a SemVer range, or undefined for the latest. */
+  range?: string
+}
+
+/**
+ * Reads `name`, `name@range`, `@scope/name@range`, and the same after `@<ownerId>/`. An `@…/` is an owner only when it
+ * has the form of an owner ID; any other is an npm scope, part of the name.
+ *
+ * @throws {InvalidReferenceError} ERR_INVALID_REFERENCE
+ */
+export function parsePackageReference(value: unknown): PackageReference {
+  if (typeof value !== 'string' || value.length === 0 || value.length > 512) {
+    throw new InvalidReferenceError(String(value), 'it is empty, too long or not a text')
+  }
+  let rest = value
+  let owner: OwnerId | undefined
+  const slash = value.indexOf('/')
+  if (value.startsWith('@') && slash > 0) {
+    const scope = value.slice(1, slash)
+    if (isOwnerId(scope)) {
+      owner = scope
+      rest = value.slice(slash + 1)
+    }
+  }
+  const at = rest.indexOf('@', 1)
+  const nameText = at === -1 ? rest : rest.slice(0, at)
+  const range = at === -1 ? undefined : rest.slice(at + 1)
+  let name: PackageName
+  try {
+    name = parsePackageName(nameText)
+  } catch (cause) {
+    const reason =
+      cause instanceof InvalidPackageNameError ? String(cause.details.reason) : 'its name is not valid'
+    throw new InvalidReferenceError(value, reason)
+  }
+  if (range !== undefined && (range === '' || semver.validRange(range) === null)) {
+    throw new InvalidReferenceError(value, `${JSON.stringify(range)} is neither a version nor a range`)
+  }
+  const reference: PackageReference = { name }
+  if (owner !== undefined) reference.owner = owner
+  if (range !== undefined) reference.range = range
+  return reference
+}
+
+/** The reference as text that `parsePackageReference` reads back. */
+export function formatPackageReference(reference: PackageReference): string {
+  const owner = reference.owner === undefined ? '' : `@${reference.owner}/`
+  const range = reference.range === undefined ? '' : `@${reference.range}`
+  return `${owner}${reference.name}${range}`
+}
+
+/** The file name npm gives a packed package: `@scope/name` 1.0.0 is `scope-name-1.0.0.tgz`. */
+export function tarballFileName(name: PackageName, version: Version): string {
+  return `${name.replace(/^@/, '').replaceAll('/', '-')}-${version}.tgz`
+}

@@ -1,0 +1,105 @@
+import type { ConnectedPeer, NetworkStats } from './behaviour.ts'
+import type { FetchProgress } from './content-routing.ts'
+import type { DiscoveredPeer } from './discovery.ts'
+import type { AbortOptions, Startable } from './lifecycle.ts'
+import type { OwnerId, PackageName, RecordId, Version } from './names.ts'
+import type { Package, PackageUpdate, Topic } from './package.ts'
+import type { Query, QueryOptions, SearchResult } from './query.ts'
+
+/** What can be published: a folder or `.tgz` on disk, a tarball in memory, or files given one by one. */
+export type PublishSource =
+  | { kind: 'path'; path: string }
+  | { kind: 'tarball'; bytes: Uint8Array }
+  | { kind: 'files'; files: Readonly<Record<string, Uint8Array | string>> }
+
+export type PublishStage = 'packing' | 'checking' | 'storing' | 'announcing'
+
+export interface PublishOptions extends AbortOptions {
+  /** Publish under this version rather than the manifest's; only for a folder or files, whose manifest is rewritten. */
+  version?: string
+  onProgress?: (progress: { stage: PublishStage }) => void
+}
+
+/** The publish is durable on this peer and will be announced until others have it. */
+export interface PublishReceipt {
+  owner: OwnerId
+  name: PackageName
+  version: Version
+  id: RecordId
+  cid: string
+  integrity: string
+}
+
+export type GetProgress = { stage: 'resolved'; package: Package } | ({ stage: 'fetching' } & FetchProgress)
+
+export interface GetOptions extends AbortOptions {
+  onProgress?: (progress: GetProgress) => void
+}
+
+/** A package whose content is stored here and was compared with what its owner signed. */
+export interface FetchedPackage {
+  package: Package
+  /** The tarball, checked against its hash once more as it is read. */
+  content(options?: AbortOptions): AsyncIterable<Uint8Array>
+}
+
+export interface SubscribeOptions extends AbortOptions {
+  /** Go on right after this update, those missed meanwhile included; without it, only what comes from now on. */
+  after?: string
+}
+
+/**
+ * The registry as its users see it, whatever is beneath. A package is named as `name`, `name@range`,
+ * `@owner/name@version`; asking for one that does not exist is `undefined`, not an error. Every call rejects with
+ * ERR_NOT_RUNNING before `start` and after `stop`, and with ERR_AMBIGUOUS_NAME (which lists the candidates) when a
+ * name without an owner has several.
+ */
+export interface Registry {
+  /** Best first, from the local catalogue. */
+  search(query: Query | QueryOptions, options?: AbortOptions): Promise<SearchResult[]>
+  /**
+   * Packs, checks, signs and stores; resolves when that is durable, before it is announced. Nothing has changed when it
+   * rejects: ERR_NO_MANIFEST, ERR_INVALID_MANIFEST, ERR_INVALID_NAME, ERR_INVALID_VERSION, ERR_VERSION_EXISTS,
+   * ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_STORAGE.
+   */
+  publish(source: PublishSource, options?: PublishOptions): Promise<PublishReceipt>
+  /** The newest fitting release with its verified content. @throws ERR_NO_PROVIDERS (retryable), ERR_VERSION_CONFLICTED */
+  get(reference: string, options?: GetOptions): Promise<FetchedPackage | undefined>
+  /** As `get`, without the content; local. */
+  metadata(reference: string): Promise<Package | undefined>
+  /** As `metadata`, of exactly this version. */
+  getVersion(name: string, version: string): Promise<Package | undefined>
+  /** Every release of a package, newest version first; empty when there is none. */
+  listVersions(name: string): Promise<Package[]>
+  exists(reference: string): Promise<boolean>
+  /** Every package as its newest release; `after` is the last one of the page before. */
+  list(options?: { after?: { owner: OwnerId; name: PackageName }; limit?: number }): Promise<Package[]>
+  /** Updates as they become true in this peer's catalogue, in order, until the signal aborts or the registry stops. */
+  subscribe(topic: Topic, options?: SubscribeOptions): AsyncIterable<PackageUpdate>
+}
+
+export interface RegistryStatus extends NetworkStats {
+  peerId: string
+  addresses: string[]
+  network: string
+  owner: OwnerId
+  dataDir: string
+  uptimeMs: number
+  storage: { blobs: number; bytes: number; quotaBytes: number }
+}
+
+/** A `Registry` that is a running peer of a network. */
+export interface P2PRegistry extends Registry, Startable {
+  readonly isRunning: boolean
+  readonly peerId: string
+  readonly owner: OwnerId
+  stats(): Promise<NetworkStats>
+  status(): Promise<RegistryStatus>
+  addBootstrapNode(address: string | { peerId: string; address: string }): Promise<void>
+  peers(): Promise<ConnectedPeer[]>
+  knownPeers(): Promise<DiscoveredPeer[]>
+  connect(address: string, options?: AbortOptions): Promise<ConnectedPeer>
+  disconnect(peerId: string): Promise<boolean>
+  /** Compares the catalogue with every connected peer now and takes what is missing; resolves to how many records came. */
+  sync(options?: AbortOptions): Promise<number>
+}
