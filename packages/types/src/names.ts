@@ -116,7 +116,7 @@ export function compareVersions(a: Version, b: Version): number {
 export interface PackageReference {
   owner?: OwnerId
   name: PackageName
-  /** An exact version, a SemVer range, or undefined for the latest. */
+  /** An exact version, a SemVer range, or undefined for the latest (also when `@latest` was written). */
   range?: string
 }
 
@@ -142,7 +142,8 @@ export function parsePackageReference(value: unknown): PackageReference {
   }
   const at = rest.indexOf('@', 1)
   const nameText = at === -1 ? rest : rest.slice(0, at)
-  const range = at === -1 ? undefined : rest.slice(at + 1)
+  const written = at === -1 ? undefined : rest.slice(at + 1)
+  const range = written === 'latest' ? undefined : written
   let name: PackageName
   try {
     name = parsePackageName(nameText)
