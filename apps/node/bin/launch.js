@@ -16,7 +16,7 @@ export function planLaunch({ version, folder, relaunched, exists = existsSync })
   }
   return {
     kind: 'refuse',
-    message: `Node ${OLDEST_MAJOR} or later is needed; this is Node ${version}.\nHint: install a newer Node, or run \`pnpm install\` in a clone, which brings one along.`
+    message: `Node ${OLDEST_MAJOR} or later is needed; this is Node ${version}.\nHint: install a newer Node, or bring one along with \`npm install node@24\` in this folder.`
   }
 }
 
@@ -27,7 +27,10 @@ export async function launch(entry) {
   if (plan.kind === 'relaunch') return relaunch(plan.node)
   if (plan.kind === 'refuse') return refuse(plan.message)
   if (!existsSync(fileURLToPath(entry))) return refuse('Not built yet.\nHint: run `pnpm run build` first.')
-  delete process.env[RELAUNCHED]
+  if (relaunched) {
+    delete process.env[RELAUNCHED]
+    dieWithParent()
+  }
   await import(entry.href)
 }
 
@@ -36,9 +39,15 @@ function refuse(message) {
   process.exitCode = 1
 }
 
+/** A parent that was killed outright has passed nothing on: its end closes the channel, and this process must not outlive it. */
+function dieWithParent() {
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  process.channel?.unref()
+}
+
 function relaunch(node) {
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, [RELAUNCHED]: '1' }
   })
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,5 +81,26 @@ describe('launch', () => {
     )
     const ran = spawnSync(process.execPath, [join(folder, 'bin.mjs'), 'a', '--b'], { encoding: 'utf8' })
     expect(ran).toMatchObject({ stdout: 'a,--b\n', stderr: '', status: 7 })
+  })
+
+  it('leaves no newer node behind when it is killed outright', async () => {
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    await symlink(process.execPath, join(folder, 'node_modules/.bin/node'))
+    await writeFile(join(folder, 'entry.mjs'), 'console.log("up"); setInterval(() => {}, 1000)')
+    await writeFile(
+      join(folder, 'bin.mjs'),
+      `import { launch } from './bin/launch.mjs'
+      if (!process.env.REGISTRY_RELAUNCHED) { ${withOldNode} }
+      await launch(new URL('./entry.mjs', import.meta.url))`
+    )
+    const launcher = spawn(process.execPath, ['bin.mjs'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    await once(launcher.stdout, 'data')
+    launcher.kill('SIGKILL')
+    // Both processes hold the pipe: it ends when the last of them has ended.
+    await once(launcher.stdout, 'close')
+    expect(launcher.signalCode).toBe('SIGKILL')
   })
 })
