@@ -1,2 +1,22 @@
-/** Key pairs, canonical encoding, signatures, owner documents, name resolution and trust. @packageDocumentation */
-export {}
+/**
+ * @packageDocumentation
+ *
+ * Who signs what: Ed25519 keys, the canonical encoding of records and their IDs, owners as hashes of their first
+ * document, checking of records from anywhere, and the decision which owner a short name means. Synchronous where no
+ * disk is touched; opens nothing but the owner's key file.
+ */
+
+export { createSigner, generatePrivateKey } from './ed25519.ts'
+export { decodeEnvelope, encodeEnvelope, recordIdOf } from './envelope.ts'
+export {
+  AmbiguousNameError,
+  BadSignatureError,
+  CorruptKeyError,
+  InvalidRecordError,
+  KeyFileError,
+  OwnerUnknownError
+} from './errors.ts'
+export { loadOrCreateOwner } from './key-file.ts'
+export { createOwner, ownerIdOf } from './owner.ts'
+export { signRelease, type VerifiedRecord, verifyRecord } from './record.ts'
+export { type NameResolution, resolveOwner } from './resolve-owner.ts'

@@ -1,0 +1,63 @@
+import { hash } from 'node:crypto'
+import { code, decode, encode } from '@ipld/dag-cbor'
+import { PROTOCOL_LIMITS } from '@registry/types'
+import { CID } from 'multiformats/cid'
+import { create } from 'multiformats/hashes/digest'
+import { InvalidRecordError } from './errors.ts'
+
+const SHA2_256 = 0x12
+
+/**
+ * The one encoding of a value: DAG-CBOR.
+ *
+ * @throws {InvalidRecordError} ERR_INVALID_RECORD, larger than a record may be, or not in the IPLD data model
+ */
+export function encodeCanonical(value: unknown): Uint8Array {
+  let bytes: Uint8Array
+  try {
+    bytes = encode(value)
+  } catch (cause) {
+    throw new InvalidRecordError(reasonOf(cause), cause)
+  }
+  boundRecord(bytes)
+  return bytes
+}
+
+/**
+ * Reads a value and refuses all but its one encoding, so that two encodings are equal exactly when their values are.
+ * That covers fields which `parse` does not know: they are missing from what it returns.
+ *
+ * @throws {InvalidRecordError} ERR_INVALID_RECORD
+ */
+export function decodeCanonical<T>(bytes: Uint8Array, parse: (value: unknown) => T): T {
+  boundRecord(bytes)
+  let value: T
+  let again: Uint8Array
+  try {
+    value = parse(decode(bytes))
+    again = encode(value)
+  } catch (cause) {
+    throw new InvalidRecordError(reasonOf(cause), cause)
+  }
+  if (Buffer.compare(bytes, again) !== 0) {
+    throw new InvalidRecordError('its encoding is not canonical, or it has a field that is not known')
+  }
+  return value
+}
+
+/** The CID of DAG-CBOR bytes as text: version 1, sha2-256, lower-case base32. */
+export function cidText(bytes: Uint8Array): string {
+  return CID.createV1(code, create(SHA2_256, hash('sha256', bytes, 'buffer'))).toString()
+}
+
+function boundRecord(bytes: Uint8Array): void {
+  if (bytes.length > PROTOCOL_LIMITS.maxRecordBytes) {
+    throw new InvalidRecordError(
+      `it has ${bytes.length} bytes, more than the ${PROTOCOL_LIMITS.maxRecordBytes} allowed`
+    )
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,74 @@
+import {
+  formatPackageReference,
+  type OwnerId,
+  type PackageReference,
+  RegistryError,
+  type RegistryErrorOptions
+} from '@registry/types'
+
+/** The bytes are no record of this protocol: not canonical, too large, a field out of bounds. `reason` is the rule broken. */
+export class InvalidRecordError extends RegistryError<'ERR_INVALID_RECORD'> {
+  constructor(reason: string, cause?: unknown) {
+    super('ERR_INVALID_RECORD', `The record is not valid: ${reason}`, { details: { reason }, cause })
+  }
+}
+
+/** The record is well-formed, but those who signed it may not speak for its owner, or a signature does not match. */
+export class BadSignatureError extends RegistryError<'ERR_BAD_SIGNATURE'> {
+  constructor(owner: OwnerId, reason: string) {
+    super('ERR_BAD_SIGNATURE', `The record is not signed for owner ${owner}: ${reason}`, {
+      details: { owner, reason }
+    })
+  }
+}
+
+/** The owner's inception is not here yet, so its releases cannot be checked; they may pass once it has come. */
+export class OwnerUnknownError extends RegistryError<'ERR_OWNER_UNKNOWN'> {
+  constructor(owner: OwnerId) {
+    super('ERR_OWNER_UNKNOWN', `The inception of owner ${owner} is not known here`, {
+      retryable: true,
+      hint: "Hand over the owner's record first, then its releases.",
+      details: { owner }
+    })
+  }
+}
+
+/** A name without an owner that several owners have released under. `details.candidates` are references to choose from. */
+export class AmbiguousNameError extends RegistryError<'ERR_AMBIGUOUS_NAME'> {
+  constructor(reference: PackageReference, owners: readonly OwnerId[]) {
+    const candidates = owners.map((owner) => formatPackageReference({ ...reference, owner }))
+    super(
+      'ERR_AMBIGUOUS_NAME',
+      `${owners.length} owners have a package named ${reference.name}: ${candidates.join(', ')}`,
+      { hint: 'Name the one you mean with its owner, as it is written above.', details: { candidates } }
+    )
+  }
+}
+
+/** The key file is there, but is not what was written to it. Nothing was changed. */
+export class CorruptKeyError extends RegistryError<'ERR_CORRUPT_KEY'> {
+  constructor(path: string, reason: string, cause?: unknown) {
+    super('ERR_CORRUPT_KEY', `The owner key file ${JSON.stringify(path)} cannot be used: ${reason}`, {
+      hint: 'Restore it from a backup; or move it away, and a new owner is created at the next start.',
+      details: { path, reason },
+      cause
+    })
+  }
+}
+
+/** The operating system refused to read or write the key file. */
+export class KeyFileError extends RegistryError<'ERR_KEY_FILE'> {
+  constructor(path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const options: RegistryErrorOptions = {
+      hint: 'Check that the folder exists, is writable by you, and has room.',
+      details: { path, reason },
+      cause
+    }
+    super(
+      'ERR_KEY_FILE',
+      `The owner key file ${JSON.stringify(path)} cannot be read or written: ${reason}`,
+      options
+    )
+  }
+}
