@@ -29,6 +29,8 @@ const steps: readonly Step[] = [
   { title: 'typecheck packages', command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only'] },
   { title: 'layers', command: ['node', 'scripts/check-layers.ts'] },
   { title: 'packages', command: ['node', 'scripts/check-packages.ts'] },
+  { title: 'README examples', command: ['node', 'scripts/check-docs.ts'] },
+  { title: 'quick start', command: ['node', 'scripts/quickstart.ts', '--exit'] },
   {
     title: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`],
