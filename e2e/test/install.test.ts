@@ -118,7 +118,7 @@ const LAYERS = [
   }
 ]
 
-describe.each(LAYERS)('$name alone, installed from its tarball', ({ name, brings, program, prints }) => {
+describe.each(LAYERS)('$name alone, installed from its tarball', ({ brings, program, prints }) => {
   it('type-checks and runs in a small program, and brings no layer above it', {
     timeout: 180_000
   }, async () => {
