@@ -15,7 +15,8 @@ const SHA2_256 = 0x12
 export function encodeCanonical(value: unknown): Uint8Array {
   let bytes: Uint8Array
   try {
-    bytes = encode(value)
+    // Copied, for it may be a view into Node's pool of buffers.
+    bytes = new Uint8Array(encode(value))
   } catch (cause) {
     throw new InvalidRecordError(reasonOf(cause), cause)
   }

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import * as identity from '../src/index.ts'
+
+it('exports these names and no others', () => {
+  expect(Object.keys(identity).sort()).toEqual([
+    'AmbiguousNameError',
+    'BadSignatureError',
+    'CorruptKeyError',
+    'InvalidRecordError',
+    'KeyFileError',
+    'OwnerUnknownError',
+    'createOwner',
+    'createSigner',
+    'decodeEnvelope',
+    'encodeEnvelope',
+    'generatePrivateKey',
+    'loadOrCreateOwner',
+    'ownerIdOf',
+    'recordIdOf',
+    'resolveOwner',
+    'signRelease',
+    'verifyRecord'
+  ])
+})

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { type OwnerId, parseRelease, type Release } from '@registry/types'
+
+// The vectors of docs/protocol/records.md. When one has to change, the protocol has changed: so must its version.
+
+export const KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, index) => index)
+export const NONCE: Uint8Array = Uint8Array.from({ length: 16 }, (_, index) => 0xf0 + index)
+export const OWNER_ID = 'bafyreiehtzycbc27fbm22yehmx5qi2c3arovlbvb22jd66nf6tqnfl2xfq'
+export const OWNER_RECORD_ID = 'bafyreids7mtjh75nzkj6xevyr3dcret7dzr4hpm6lzj6bs7y7tiomovoze'
+export const OWNER_ENVELOPE: string =
+  'a3646b696e64656f776e6572677061796c6f6164584ba3646b65797381582003a107bff3ce10be1d70dd18e74bc09967' +
+  'e4d6309ba50d5f1ddc8664125531b8656e6f6e636550f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff697468726573686f6c64' +
+  '016a7369676e61747572657381a2636b6579582003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664' +
+  '125531b8697369676e61747572655840ab0a632c87656ca2049d10fee461f0dc20d611819b6fffaccfd8104fe3a9a664' +
+  '4ff4728c126d7a9fede9048c90634af53dac7ad9004d009264bdd8c9d17fd302'
+export const RELEASE_RECORD_ID = 'bafyreicq6u7k6y77zuxpvxeriulbpfisi4qljohzjspzakvvsnsuhg6e54'
+export const RELEASE_ENVELOPE: string =
+  'a3646b696e646772656c65617365677061796c6f616459022bb3646e616d656568656c6c6f6473697a65006474616773' +
+  '816464656d6f656f776e6572783b626166797265696568747a79636263323766626d32327965686d7835716932633361' +
+  '726f766c62766232326a6436366e663674716e666c3278667167617574686f7273816341646167636f6e74656e74783b' +
+  '6261666b7265696864776463656667683464716b6a763637757a636d77376f6a6565367865647a6465746f6a757a6a65' +
+  '7674656e78717576796b75676c6963656e7365634d49546776657273696f6e65312e302e306863617465676f72796574' +
+  '6f6f6c73686665617475726573a0686b6579776f72647380686d616e6966657374a26466696c656c7061636b6167652e' +
+  '6a736f6e6673686132353678406533623063343432393866633163313439616662663463383939366662393234323761' +
+  '65343165343634396239333463613439353939316237383532623835356966696c65436f756e740169696e7465677269' +
+  '7479785f7368613531322d7a3450684e583776754c337856436851316d3241423959673541554c56785863672f537049' +
+  '644e7336633548304e45385859587973502b44474e4b486675777659376b7876556442656f476c4f444a362b53666150' +
+  '673d3d69706c6174666f726d73806b636c61696d656441744d731b0000019b76daa8006b6465736372697074696f6e6a' +
+  '536179732068656c6c6f6c646570656e64656e63696573a16673656d766572665e372e302e306c756e7061636b656453' +
+  '697a65006a7369676e61747572657381a2636b6579582003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1d' +
+  'dc8664125531b8697369676e617475726558401ce0b88bd2f6b0fcfe508a6c7e7bb6be91f0022c9520089a123d5ff7df' +
+  '3b66c218ae0de0e1caae06da3e01319b53f7f29a473262ba0823fdaf545e1d69066c04'
+
+/** A release of an empty tarball. */
+export function exampleRelease(owner: OwnerId, change: Partial<Release> = {}): Release {
+  return parseRelease({
+    owner,
+    name: 'hello',
+    version: '1.0.0',
+    description: 'Says hello',
+    category: 'tools',
+    tags: ['demo'],
+    keywords: [],
+    license: 'MIT',
+    authors: ['Ada'],
+    dependencies: { semver: '^7.0.0' },
+    platforms: [],
+    features: {},
+    size: 0,
+    unpackedSize: 0,
+    fileCount: 1,
+    content: 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku',
+    integrity: `sha512-${createHash('sha512').digest('base64')}`,
+    manifest: { file: 'package.json', sha256: createHash('sha256').digest('hex') },
+    claimedAtMs: 1_767_225_600_000,
+    ...change
+  })
+}
