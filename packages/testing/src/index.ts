@@ -1,2 +1,18 @@
-/** Contract suites, seeded keys, a manual clock and test networks for the layers of the registry. @packageDocumentation */
-export {}
+/**
+ * @packageDocumentation
+ *
+ * What tests of the registry stand on: a clock that only they move, keys and bytes that are the same in every run, a
+ * store and a transport in memory, the contract suite of every layer, and readers of real packages. Nothing here is for
+ * production.
+ */
+
+export { type ContentBlocks, contentBlocks, describeContent } from './content.ts'
+export { type ManualClock, manualClock } from './manual-clock.ts'
+export {
+  type MemoryRegistryStore,
+  type MemoryStoreComponents,
+  type MemoryStoreInit,
+  memoryStore
+} from './memory-store.ts'
+export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
+export { makeRelease, type ReleaseInput, seededBytes, seededOwner, seededOwnerId } from './seeded.ts'
