@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest'
+import * as config from '../src/index.ts'
+
+it('exports these names and no others', () => {
+  expect(Object.keys(config).sort()).toEqual([
+    'ConfigUnreadableError',
+    'InvalidConfigError',
+    'configEnvironment',
+    'describeConfig',
+    'loadConfig',
+    'parseConfig'
+  ])
+})
