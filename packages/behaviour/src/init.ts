@@ -1,0 +1,191 @@
+import { InvalidValueError } from '@registry/types'
+
+/** The transports that can be switched on. */
+export type TransportProtocol = 'tcp' | 'websocket' | 'quic'
+
+export interface NetworkInit {
+  /** Peers of different networks do not hear each other: the name is part of every protocol's name. @default 'main' */
+  name?: string
+  /**
+   * Multiaddrs to listen on; an empty list only dials.
+   * @default a free port on every interface for each of `protocols`
+   */
+  listenAddresses?: readonly string[]
+  /** Multiaddrs told to others in place of those listened on, for a peer behind a mapped port. @default [] */
+  announceAddresses?: readonly string[]
+  /** @default ['tcp', 'websocket'] */
+  protocols?: readonly TransportProtocol[]
+  /** Above it, the connections worth least are closed. @default 100 */
+  maxConnections?: number
+  /** Connections that are kept up, as long as so many peers are known. @default 4 */
+  minPeers?: number
+  /** For one dial, up to the end of its handshakes. @default 30000 */
+  connectionTimeoutMs?: number
+  /** A request stream unused for so long is closed. @default 300000 */
+  idleTimeoutMs?: number
+}
+
+export interface BootstrapInit {
+  /** Whether the bootstrap nodes are dialled. @default true */
+  enabled?: boolean
+  /** Multiaddrs that end in `/p2p/<peer ID>`, or the two apart. @default [] */
+  nodes?: ReadonlyArray<string | { peerId: string; address: string }>
+  /** Whether peers of the local network are found by multicast DNS. @default true */
+  mdns?: boolean
+  /** Ceiling of the growing wait between two rounds of discovery. @default 300000 */
+  retryIntervalMs?: number
+}
+
+export interface DhtInit {
+  /** @default true */
+  enabled?: boolean
+  /** Whether this peer answers the DHT queries of others. @default true */
+  server?: boolean
+  /** @default '/p2p-registry/<network>/kad/1.0.0' */
+  protocolName?: string
+  /** Peers that hold one provider record. @default 20 */
+  replication?: number
+  /** For one query, all its steps together. @default 60000 */
+  queryTimeoutMs?: number
+  /** A provider record older than this does not count. @default 86400000 */
+  providerRecordTtlMs?: number
+  /** Contents whose providers are remembered. @default 1000 */
+  cacheSize?: number
+}
+
+export interface GossipsubInit {
+  /** @default 1000 */
+  heartbeatIntervalMs?: number
+  /** Heartbeats for which a message can be asked for again. @default 5 */
+  historyLength?: number
+  /** Heartbeats for which a message is told of. @default 3 */
+  historyGossip?: number
+  /** Peers that every message is passed to. @default 6 */
+  meshSize?: number
+  /** @default 4 */
+  meshLow?: number
+  /** @default 12 */
+  meshHigh?: number
+  /** Before the network's name in the name of the topic. @default 'p2p-registry' */
+  topicPrefix?: string
+}
+
+export interface SyncInit {
+  /** How often the catalogue is compared with that of a random connected peer. @default 60000 */
+  intervalMs?: number
+}
+
+export interface LimitsInit {
+  /** New records that one peer may hand over unasked; twice as many at once. @default 500 */
+  recordsPerSecondPerPeer?: number
+  /** Requests answered to one peer; twice as many at once. A content block is one request. @default 2000 */
+  requestsPerSecondPerPeer?: number
+}
+
+/** Data only; everything has a default. */
+export interface MarketplaceBehaviourInit {
+  network?: NetworkInit
+  bootstrap?: BootstrapInit
+  dht?: DhtInit
+  gossipsub?: GossipsubInit
+  sync?: SyncInit
+  limits?: LimitsInit
+  /** Folder of what libp2p remembers over restarts: peers, addresses, provider records. In memory when absent. */
+  datastorePath?: string
+}
+
+interface Sections {
+  readonly network: Readonly<Required<NetworkInit>>
+  readonly bootstrap: Readonly<Required<BootstrapInit>>
+  readonly dht: Readonly<Required<DhtInit>>
+  readonly gossipsub: Readonly<Required<GossipsubInit>>
+  readonly sync: Readonly<Required<SyncInit>>
+  readonly limits: Readonly<Required<LimitsInit>>
+}
+
+/** Where each transport listens unless told. */
+const ANY_PORT: Readonly<Record<TransportProtocol, string>> = Object.freeze({
+  tcp: '/ip4/0.0.0.0/tcp/0',
+  websocket: '/ip4/0.0.0.0/tcp/0/ws',
+  quic: '/ip4/0.0.0.0/udp/0/quic-v1'
+})
+
+const protocols: readonly TransportProtocol[] = Object.freeze(['tcp', 'websocket'] as const)
+
+/** What holds where the init says nothing; documented there, field by field. */
+export const BEHAVIOUR_DEFAULTS: Sections = Object.freeze({
+  network: Object.freeze({
+    name: 'main',
+    listenAddresses: Object.freeze(protocols.map((protocol) => ANY_PORT[protocol])),
+    announceAddresses: Object.freeze([]),
+    protocols,
+    maxConnections: 100,
+    minPeers: 4,
+    connectionTimeoutMs: 30_000,
+    idleTimeoutMs: 300_000
+  }),
+  bootstrap: Object.freeze({
+    enabled: true,
+    nodes: Object.freeze([]),
+    mdns: true,
+    retryIntervalMs: 300_000
+  }),
+  dht: Object.freeze({
+    enabled: true,
+    server: true,
+    protocolName: '/p2p-registry/main/kad/1.0.0',
+    replication: 20,
+    queryTimeoutMs: 60_000,
+    providerRecordTtlMs: 86_400_000,
+    cacheSize: 1000
+  }),
+  gossipsub: Object.freeze({
+    heartbeatIntervalMs: 1000,
+    historyLength: 5,
+    historyGossip: 3,
+    meshSize: 6,
+    meshLow: 4,
+    meshHigh: 12,
+    topicPrefix: 'p2p-registry'
+  }),
+  sync: Object.freeze({ intervalMs: 60_000 }),
+  limits: Object.freeze({ recordsPerSecondPerPeer: 500, requestsPerSecondPerPeer: 2000 })
+})
+
+/** The init with every gap filled. */
+export interface BehaviourSettings extends Sections {
+  readonly datastorePath?: string
+}
+
+/** @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name */
+export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
+  const network = { ...BEHAVIOUR_DEFAULTS.network, ...init.network }
+  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(network.name)) {
+    throw new InvalidValueError(
+      'network.name',
+      'must be 1 to 63 lower-case letters, digits, "." and "-", and begin with a letter or a digit'
+    )
+  }
+  const settings: BehaviourSettings = {
+    network: {
+      ...network,
+      listenAddresses:
+        init.network?.listenAddresses ?? network.protocols.map((protocol) => ANY_PORT[protocol])
+    },
+    bootstrap: { ...BEHAVIOUR_DEFAULTS.bootstrap, ...init.bootstrap },
+    dht: {
+      ...BEHAVIOUR_DEFAULTS.dht,
+      protocolName: `/p2p-registry/${network.name}/kad/1.0.0`,
+      ...init.dht
+    },
+    gossipsub: { ...BEHAVIOUR_DEFAULTS.gossipsub, ...init.gossipsub },
+    sync: { ...BEHAVIOUR_DEFAULTS.sync, ...init.sync },
+    limits: { ...BEHAVIOUR_DEFAULTS.limits, ...init.limits }
+  }
+  return init.datastorePath === undefined ? settings : { ...settings, datastorePath: init.datastorePath }
+}
+
+/** The gossip topic of new records. */
+export function recordsTopic({ gossipsub, network }: BehaviourSettings): string {
+  return `${gossipsub.topicPrefix}/${network.name}/records/1.0.0`
+}

@@ -1,0 +1,113 @@
+import type { OutboxEntry } from '@registry/types'
+import { backOffMs } from './back-off.ts'
+
+export interface AnnouncementsInit {
+  /** Whether there is a DHT to provide in; without one that part counts as done. */
+  provide: boolean
+  /** DHT announcements at once. */
+  maxProviding: number
+  firstRetryMs: number
+  maxRetryMs: number
+}
+
+export type AnnouncementInput =
+  /** Entries to take up, whether their time has come or not. Those already under way are left alone. */
+  | { type: 'taken'; entries: readonly OutboxEntry[] }
+  /** A push is over; `done` when a peer answered that it has the release. */
+  | { type: 'pushed'; sequence: number; done: boolean }
+  | { type: 'provided'; sequence: number; done: boolean }
+
+export interface AnnouncementEffect {
+  push: OutboxEntry[]
+  provide: OutboxEntry[]
+  /** Write down in the outbox. */
+  record: Array<{ sequence: number; pushed: boolean; provided: boolean; nextAttemptMs: number }>
+}
+
+/** Which part of which announcement to do now, and when to try again: each part until it is done, however often. */
+export interface Announcements {
+  handle(input: AnnouncementInput, nowMs: number): AnnouncementEffect
+  /** Entries of which a part is under way. */
+  readonly pending: number
+}
+
+type Part = 'todo' | 'queued' | 'running' | 'done'
+
+interface Announcement {
+  entry: OutboxEntry
+  push: Part
+  provide: Part
+}
+
+export function announcements(init: AnnouncementsInit): Announcements {
+  const underWay = new Map<number, Announcement>()
+  const queue: Announcement[] = []
+  let providing = 0
+
+  const settle = (announcement: Announcement, nowMs: number, effect: AnnouncementEffect): void => {
+    const { entry, push, provide } = announcement
+    const open = [push, provide].filter((part) => part === 'queued' || part === 'running').length
+    const progressed = (push === 'done') !== entry.pushed || (provide === 'done') !== entry.provided
+    if (open > 0 && !progressed) return
+    const attempts = entry.attempts + 1
+    const record = {
+      sequence: entry.sequence,
+      pushed: push === 'done',
+      provided: provide === 'done',
+      nextAttemptMs: nowMs + backOffMs(attempts, init.firstRetryMs, init.maxRetryMs)
+    }
+    announcement.entry = { ...entry, attempts, pushed: record.pushed, provided: record.provided }
+    effect.record.push(record)
+    if (open === 0) underWay.delete(entry.sequence)
+  }
+
+  const take = (entry: OutboxEntry, nowMs: number, effect: AnnouncementEffect): void => {
+    const known = underWay.get(entry.sequence)
+    const announcement: Announcement = known ?? {
+      entry,
+      push: entry.pushed ? 'done' : 'todo',
+      provide: entry.provided || !init.provide ? 'done' : 'todo'
+    }
+    underWay.set(entry.sequence, announcement)
+    if (announcement.push === 'todo') {
+      announcement.push = 'running'
+      effect.push.push(announcement.entry)
+    }
+    if (announcement.provide === 'todo') {
+      announcement.provide = 'queued'
+      queue.push(announcement)
+    }
+    settle(announcement, nowMs, effect)
+  }
+
+  const provideNext = (effect: AnnouncementEffect): void => {
+    while (providing < init.maxProviding) {
+      const announcement = queue.shift()
+      if (announcement === undefined) return
+      announcement.provide = 'running'
+      providing++
+      effect.provide.push(announcement.entry)
+    }
+  }
+
+  return {
+    get pending() {
+      return underWay.size
+    },
+    handle(input, nowMs) {
+      const effect: AnnouncementEffect = { push: [], provide: [], record: [] }
+      if (input.type === 'taken') {
+        for (const entry of input.entries) take(entry, nowMs, effect)
+      } else {
+        const announcement = underWay.get(input.sequence)
+        if (input.type === 'provided') providing--
+        if (announcement !== undefined) {
+          announcement[input.type === 'pushed' ? 'push' : 'provide'] = input.done ? 'done' : 'todo'
+          settle(announcement, nowMs, effect)
+        }
+      }
+      provideNext(effect)
+      return effect
+    }
+  }
+}
