@@ -17,7 +17,7 @@ export type OwnerId = Branded<string, 'OwnerId'>
 export type RecordId = Branded<string, 'RecordId'>
 /** The CID of a tarball: raw up to 1 MiB, above that the dag-pb root of a UnixFS file with raw leaves. */
 export type ContentId = Branded<string, 'ContentId'>
-/** A name npm would take for a new package, with or without a scope. */
+/** A name npm would take for a new package, with or without a scope; the scope is no owner ID. */
 export type PackageName = Branded<string, 'PackageName'>
 /** A SemVer 2.0.0 version; build metadata is part of it, so `1.0.0+a` and `1.0.0+b` are two versions. */
 export type Version = Branded<string, 'Version'>
@@ -28,6 +28,7 @@ const DAG_CBOR = 0x71
 const DAG_PB = 0x70
 const RAW = 0x55
 const SHA2_256 = 0x12
+const MAX_NAME_LENGTH = 214
 const MAX_VERSION_LENGTH = 128
 
 function parseCid(value: unknown, field: string, codecs: readonly number[]): string {
@@ -74,9 +75,24 @@ export function parseContentId(value: unknown, field = 'content'): ContentId {
   return parseCid(value, field, [RAW, DAG_PB]) as ContentId
 }
 
+/** What stands between "@" and the first "/", or nothing. */
+function scopeOf(text: string): string {
+  return /^@([^/]*)\//.exec(text)?.[1] ?? ''
+}
+
 /** @throws {InvalidPackageNameError} ERR_INVALID_NAME */
 export function parsePackageName(value: unknown): PackageName {
-  if (typeof value !== 'string') throw new InvalidPackageNameError(String(value), 'it is not a text')
+  if (typeof value !== 'string') throw new InvalidPackageNameError(typeof value, 'it is not a text')
+  // npm's own check throws an error of another kind for text that is not well-formed.
+  if (value.length > MAX_NAME_LENGTH || !value.isWellFormed()) {
+    throw new InvalidPackageNameError(value, `it is longer than ${MAX_NAME_LENGTH} characters or no Unicode`)
+  }
+  if (isOwnerId(scopeOf(value))) {
+    throw new InvalidPackageNameError(
+      value,
+      'its scope is an owner, and it would read as that owner’s package'
+    )
+  }
   const checked = validatePackageName(value)
   if (!checked.validForNewPackages) {
     const reason = checked.errors?.[0] ?? checked.warnings?.[0] ?? 'npm does not allow it'
@@ -87,29 +103,19 @@ export function parsePackageName(value: unknown): PackageName {
 
 /** @throws {InvalidVersionError} ERR_INVALID_VERSION, also for versions SemVer reads only loosely (`v1`, `=1.0.0`) */
 export function parseVersion(value: unknown): Version {
-  if (typeof value !== 'string' || value.length > MAX_VERSION_LENGTH)
-    throw new InvalidVersionError(String(value))
-  const parsed = semver.parse(value)
-  // semver.version leaves the build metadata out, `raw` keeps a leading "v" or spaces.
-  if (
-    parsed === null ||
-    value !== [parsed.version, ...parsed.build.slice(0, 1)].join('+') + buildRest(parsed.build)
-  ) {
+  if (typeof value !== 'string') throw new InvalidVersionError(typeof value)
+  const parsed = value.length > MAX_VERSION_LENGTH ? null : semver.parse(value)
+  // SemVer reads a leading "v" and spaces too, and gives the version without its build metadata.
+  if (parsed === null || value !== [parsed.version, parsed.build.join('.')].filter(Boolean).join('+')) {
     throw new InvalidVersionError(value)
   }
   return value as Version
 }
 
-function buildRest(build: readonly string[]): string {
-  return build
-    .slice(1)
-    .map((part) => `.${part}`)
-    .join('')
-}
-
-/** Orders versions by SemVer precedence, then by build metadata so that the order is total. */
+/** Orders versions by SemVer precedence, then by build metadata; 0 only for equal texts. */
 export function compareVersions(a: Version, b: Version): number {
-  return semver.compareBuild(a, b)
+  // `+1` and `+01` are alike to SemVer, and no number above 2^53 is told from its neighbour.
+  return semver.compareBuild(a, b) || Number(a > b) - Number(a < b)
 }
 
 /** What a person wrote to name a package: all but the name may be missing. */
@@ -127,19 +133,13 @@ export interface PackageReference {
  * @throws {InvalidReferenceError} ERR_INVALID_REFERENCE
  */
 export function parsePackageReference(value: unknown): PackageReference {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 512) {
-    throw new InvalidReferenceError(String(value), 'it is empty, too long or not a text')
+  if (typeof value !== 'string') throw new InvalidReferenceError(typeof value, 'it is not a text')
+  if (value.length === 0 || value.length > 512) {
+    throw new InvalidReferenceError(value, 'it is empty or longer than 512 characters')
   }
-  let rest = value
-  let owner: OwnerId | undefined
-  const slash = value.indexOf('/')
-  if (value.startsWith('@') && slash > 0) {
-    const scope = value.slice(1, slash)
-    if (isOwnerId(scope)) {
-      owner = scope
-      rest = value.slice(slash + 1)
-    }
-  }
+  const scope = scopeOf(value)
+  const owner = isOwnerId(scope) ? scope : undefined
+  const rest = owner === undefined ? value : value.slice(owner.length + 2)
   const at = rest.indexOf('@', 1)
   const nameText = at === -1 ? rest : rest.slice(0, at)
   const written = at === -1 ? undefined : rest.slice(at + 1)

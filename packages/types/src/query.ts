@@ -13,7 +13,7 @@ export interface QueryOptions {
   minDownloads?: number
 }
 
-/** A search, as immutable data: each `with…` returns a new one. No keyword at all lists everything that fits. */
+/** A search, as frozen data: each `with…` returns a new one. No keyword at all lists everything that fits. */
 export class Query {
   readonly keywords: readonly string[]
   readonly category: string | undefined
@@ -22,12 +22,13 @@ export class Query {
   readonly minDownloads: number | undefined
 
   constructor(keywords: readonly string[] = [], options: Omit<QueryOptions, 'keywords'> = {}) {
-    this.keywords = parseList(keywords, 'query.keywords', 32, (item, field) => parseText(item, field, 256))
+    this.keywords = frozenTexts(keywords, 'query.keywords', 32)
     this.category = parseOptionalText(options.category, 'query.category', 64)
-    this.tags = parseList(options.tags ?? [], 'query.tags', 64, (item, field) => parseText(item, field, 256))
+    this.tags = frozenTexts(options.tags ?? [], 'query.tags', 64)
     this.limit = parseCount(options.limit ?? 20, 'query.limit', 1000)
     this.minDownloads =
       options.minDownloads === undefined ? undefined : parseCount(options.minDownloads, 'query.minDownloads')
+    Object.freeze(this)
   }
 
   withCategory(category: string): Query {
@@ -56,6 +57,10 @@ export class Query {
   #with(change: Omit<QueryOptions, 'keywords'>): Query {
     return new Query(this.keywords, { ...this.toJSON(), ...change })
   }
+}
+
+function frozenTexts(value: unknown, field: string, maxLength: number): readonly string[] {
+  return Object.freeze(parseList(value, field, maxLength, (item, at) => parseText(item, at, 256)))
 }
 
 /** @throws {InvalidValueError} ERR_INVALID_VALUE */
