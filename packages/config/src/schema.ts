@@ -62,7 +62,7 @@ const hostAndPort = text(260).refine(
 const SECTIONS = {
   network: z.strictObject({
     name: text(32)
-      .regex(/^[a-z0-9-]+$/, { error: 'must be made of a to z, 0 to 9 and "-"' })
+      .regex(/^[a-z0-9][a-z0-9-]*$/, { error: 'must be made of a to z, 0 to 9 and "-", which is not first' })
       .describe('Which network this peer belongs to; peers of different networks do not hear each other.'),
     listenAddresses: list(multiaddr).describe('Multiaddrs to listen on; port 0 takes any free one.'),
     announceAddresses: list(multiaddr).describe(
@@ -92,9 +92,7 @@ const SECTIONS = {
     enabled: yesOrNo.describe('Dial the nodes below, at the start and whenever peers are too few.'),
     nodes: list(bootstrapNode).describe('Peers to begin with.'),
     mdns: yesOrNo.describe('Find peers in the local network by multicast DNS.'),
-    retryIntervalMs: milliseconds().describe(
-      'Longest wait between two attempts at a node that does not answer.'
-    )
+    retryIntervalMs: milliseconds().describe('Longest wait between two rounds of looking for peers.')
   }),
   dht: z.strictObject({
     enabled: yesOrNo.describe('Find peers and holders of contents in the DHT.'),
@@ -126,7 +124,7 @@ const SECTIONS = {
     quotaBytes: count(1).describe('Contents kept on disk; above that, those not pinned make room.')
   }),
   limits: z.strictObject({
-    recordsPerSecondPerPeer: count(1).describe('Records taken from one peer.'),
+    recordsPerSecondPerPeer: count(1).describe('New records taken from one peer unasked.'),
     requestsPerSecondPerPeer: count(1).describe('Requests answered to one peer.'),
     maxPackageBytes: count(1, PROTOCOL_LIMITS.maxPackageBytes).describe(
       'Largest package published or fetched here.'

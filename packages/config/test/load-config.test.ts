@@ -181,7 +181,7 @@ describe('faults', () => {
     const inFile = { kind: 'file', where: file }
     const sentences = [
       ['sync', 'must be a table', inFile],
-      ['network.name', 'must be made of a to z, 0 to 9 and "-"', inFile],
+      ['network.name', 'must be made of a to z, 0 to 9 and "-", which is not first', inFile],
       ['network.listenAddresses[0]', 'must be a multiaddr, such as "/ip4/127.0.0.1/tcp/4001"', inFile],
       ['network.maxConections', 'is not known; did you mean maxConnections?', inFile],
       [

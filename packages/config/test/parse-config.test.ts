@@ -61,6 +61,7 @@ describe('settings of a program', () => {
     ['network.name', '', 'must not be empty'],
     ['network.name', 'a'.repeat(33), 'must be at most 32 characters long'],
     ['network.name', 'a.b', 'must be made of'],
+    ['network.name', '-a', 'must be made of'],
     ['network.maxConnections', 0, 'must be a whole number from 1 to 65535'],
     ['network.maxConnections', 1.5, 'must be a whole number from 1 to 65535'],
     ['network.maxConnections', '5', 'must be a whole number from 1 to 65535'],
