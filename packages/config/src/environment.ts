@@ -23,6 +23,10 @@ const PREFIX = 'REGISTRY_'
 /** Tells where the peer keeps its data, this configuration's file perhaps among it, so it cannot be a setting itself. */
 const DATA_DIR = 'REGISTRY_DATA_DIR'
 
+const SECTION_PREFIXES: readonly string[] = [
+  ...new Set(SETTINGS.map(({ section }) => `${PREFIX}${section.toUpperCase()}_`))
+]
+
 const ALIASES: ReadonlyMap<string, readonly string[]> = new Map([
   ['network.name', ['REGISTRY_NETWORK']],
   ['network.listenAddresses', ['REGISTRY_LISTEN']],
@@ -43,7 +47,10 @@ export const configEnvironment: readonly ConfigVariable[] = Object.freeze(
   })
 )
 
-/** The values that the environment sets; variables that nobody knows, or that say the same thing twice, are faults. */
+/**
+ * The values that the environment sets. Faults are variables that say the same thing twice, and unknown ones that begin
+ * like those of a section or are near to a known name.
+ */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): {
   given: GivenValue[]
   faults: ConfigFault[]
@@ -63,7 +70,10 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || known.has(name) || env[name] === undefined) continue
-    const reason = `is not a variable of the registry${didYouMean(name, [...known])}`
+    // Other programs have variables of this prefix too: only one that was meant for us is a fault.
+    const suggestion = didYouMean(name, [...known])
+    if (suggestion === '' && !SECTION_PREFIXES.some((prefix) => name.startsWith(prefix))) continue
+    const reason = `is not a variable of the registry${suggestion}`
     faults.push({ path: name, reason, origin: { kind: 'environment', where: name } })
   }
   return { given, faults }

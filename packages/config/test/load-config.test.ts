@@ -216,6 +216,22 @@ describe('faults', () => {
     expect(message).toContain('REGISTRY_MAX_CONECTIONS: is not a variable')
   })
 
+  it('are not seen in variables of other programs that share the prefix', async () => {
+    const { overrides } = await loadConfig({
+      env: { REGISTRY_PASSWORD: 'theirs', REGISTRY_CREDENTIALS_FILE: '/a' }
+    })
+    expect(overrides).toEqual({})
+  })
+
+  it('are seen in unknown variables of our own sections', async () => {
+    const [fault, ...others] = await faultsOf(loadConfig({ env: { REGISTRY_GOSSIPSUB_FROBNICATION: '1' } }))
+    expect(fault).toMatchObject({
+      path: 'REGISTRY_GOSSIPSUB_FROBNICATION',
+      reason: 'is not a variable of the registry'
+    })
+    expect(others).toEqual([])
+  })
+
   it('are told to scripts by code, with the list as data', async () => {
     const error = await loadText('a = 1').catch((caught: unknown) => caught)
     expect(isRegistryError(error, 'ERR_INVALID_CONFIG') && error.toJSON().details).toEqual({
