@@ -1,2 +1,27 @@
-/** The lookup, sync and content protocols as bytes on streams, with their limits. @packageDocumentation */
-export {}
+/**
+ * @packageDocumentation
+ *
+ * What peers ask each other, as bytes on libp2p streams: lookup, sync and content, with every bound explicit. Requests
+ * are pipelined on one stream a peer and protocol. Nothing is decided, cached, verified or tried again here.
+ */
+
+export { MAX_ANNOUNCED, MAX_HOLDINGS } from './content.ts'
+export {
+  NotRunningError,
+  PeerBusyError,
+  PeerUnreachableError,
+  ProtocolError,
+  RemoteError,
+  RequestTimeoutError,
+  TooManyRequestsError
+} from './errors.ts'
+export { MAX_SEARCH_HITS } from './lookup.ts'
+export {
+  PACKAGE_PROTOCOL_DEFAULTS,
+  type PackageProtocolComponents,
+  type PackageProtocolInit,
+  packageProtocol,
+  type StreamRegistrar
+} from './package-protocol.ts'
+export type { ConnectionOpener } from './request-client.ts'
+export { MAX_RECORD_IDS } from './sync.ts'

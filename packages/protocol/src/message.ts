@@ -1,0 +1,51 @@
+import { decode, encode } from '@ipld/dag-cbor'
+import { InvalidValueError, parseCount, parseMap, parseText } from '@registry/types'
+
+/** One request as it travels. `params` is unknown until its method's parser has read it. */
+export interface RequestMessage {
+  id: number
+  method: string
+  params: unknown
+}
+
+/** One answer as it travels. `result` is unknown until the method that was asked has read it. */
+export type ResponseMessage =
+  | { id: number; status: 'ok'; result: unknown }
+  | { id: number; status: 'not-found' }
+  | { id: number; status: 'busy' }
+  | { id: number; status: 'error'; error: string }
+
+export function encodeMessage(message: RequestMessage | ResponseMessage): Uint8Array {
+  return encode(message)
+}
+
+/** @throws whatever the decoder does, or InvalidValueError */
+export function parseRequest(frame: Uint8Array): RequestMessage {
+  const map = parseMap(decode(frame), 'request')
+  return {
+    id: parseCount(map.id, 'request.id'),
+    method: parseText(map.method, 'request.method', 64),
+    params: map.params
+  }
+}
+
+/** @throws whatever the decoder does, or InvalidValueError */
+export function parseResponse(frame: Uint8Array): ResponseMessage {
+  const map = parseMap(decode(frame), 'response')
+  const id = parseCount(map.id, 'response.id')
+  switch (map.status) {
+    case 'ok':
+      return { id, status: 'ok', result: map.result }
+    case 'not-found':
+    case 'busy':
+      return { id, status: map.status }
+    case 'error': {
+      const error = parseText(map.error, 'response.error', 64)
+      if (!/^ERR_[A-Z0-9_]+$/.test(error))
+        throw new InvalidValueError('response.error', 'must be an error code')
+      return { id, status: 'error', error }
+    }
+    default:
+      throw new InvalidValueError('response.status', 'is not known')
+  }
+}
