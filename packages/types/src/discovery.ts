@@ -1,7 +1,8 @@
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { PeerIdText } from './names.ts'
 
-export type DiscoveryMethod = 'Bootstrap' | 'MDNS' | 'DHT' | 'Manual'
+/** How a peer was found. `Incoming`: we did not find it, it connected to us; no strategy has that name. */
+export type DiscoveryMethod = 'Bootstrap' | 'MDNS' | 'DHT' | 'Manual' | 'Incoming'
 
 /** A peer somebody told us of. Addresses are multiaddrs as text, unverified. */
 export interface DiscoveredPeer {
