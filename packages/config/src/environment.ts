@@ -71,7 +71,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || known.has(name) || env[name] === undefined) continue
     // Other programs have variables of this prefix too: only one that was meant for us is a fault.
-    const suggestion = didYouMean(name, [...known])
+    const suggestion = didYouMean(name, [...known], PREFIX)
     if (suggestion === '' && !SECTION_PREFIXES.some((prefix) => name.startsWith(prefix))) continue
     const reason = `is not a variable of the registry${suggestion}`
     faults.push({ path: name, reason, origin: { kind: 'environment', where: name } })

@@ -1,8 +1,13 @@
-/** The end of a sentence about an unknown name: the known one that is meant, when one is near enough. */
-export function didYouMean(name: string, known: readonly string[]): string {
+/**
+ * The end of a sentence about an unknown name: the known one that is meant, when one is near enough. A prefix that all of
+ * them have makes none of them nearer.
+ */
+export function didYouMean(name: string, known: readonly string[], prefix = ''): string {
+  const written = plain(name.slice(prefix.length))
   const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(plain(name), plain(candidate)) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .map((candidate) => ({ candidate, rest: plain(candidate.slice(prefix.length)) }))
+    .map(({ candidate, rest }) => ({ candidate, rest, distance: editDistance(written, rest) }))
+    .filter(({ rest, distance }) => distance <= Math.max(1, Math.floor(rest.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0]
   return nearest === undefined ? '' : `; did you mean ${nearest.candidate}?`
 }

@@ -227,7 +227,7 @@ describe('faults', () => {
     const [fault, ...others] = await faultsOf(loadConfig({ env: { REGISTRY_GOSSIPSUB_FROBNICATION: '1' } }))
     expect(fault).toMatchObject({
       path: 'REGISTRY_GOSSIPSUB_FROBNICATION',
-      reason: 'is not a variable of the registry'
+      reason: expect.stringMatching(/^is not a variable of the registry/)
     })
     expect(others).toEqual([])
   })
