@@ -50,7 +50,7 @@ export function catalogueSync(
   budget: SyncBudget
 ): (
   components: CatalogueSyncComponents
-) => (peerId: PeerIdText, options?: AbortOptions) => Promise<CatalogueSyncResult>  {
+) => (peerId: PeerIdText, options?: AbortOptions) => Promise<CatalogueSyncResult> {
   return (components) => async (peerId, options) => {
     const limit = deadline(components.clock, budget.maxMs, options?.signal)
     const session = new SyncSession(budget, components, peerId, limit.signal)

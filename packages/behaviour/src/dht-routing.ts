@@ -1,9 +1,9 @@
 import type { KadDHT } from '@libp2p/kad-dht'
+import { peerIdText } from '@registry/discovery'
 import type { Clock, ContentId, PeerIdText, ProviderRouting } from '@registry/types'
 import { CID } from 'multiformats/cid'
 import { deadline } from './deadline.ts'
 import { NotProvidedError } from './errors.ts'
-import { peerIdText } from './peer-id-text.ts'
 
 export interface DhtRoutingComponents {
   /** The DHT of the running node. @throws ERR_NOT_RUNNING */

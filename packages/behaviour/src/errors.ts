@@ -102,9 +102,9 @@ export class NotRunningError extends RegistryError<'ERR_NOT_RUNNING'> {
 }
 
 /** A peer handed over more than its share; told to that peer, which may try again later. */
-export class TooManyRecordsError extends RegistryError<'ERR_TOO_MANY_REQUESTS'> {
+export class TooManyRecordsError extends RegistryError<'ERR_PEER_BUSY'> {
   constructor() {
-    super('ERR_TOO_MANY_REQUESTS', 'More new records than one peer may hand over in this time', {
+    super('ERR_PEER_BUSY', 'More new records than one peer may hand over in this time', {
       retryable: true
     })
   }

@@ -2,11 +2,13 @@ import { decode, encode } from '@ipld/dag-cbor'
 import { InvalidValueError, PROTOCOL_LIMITS, parseBytes, parseList, parseMap } from '@registry/types'
 
 /** Bounds of one gossip message, part of the protocol. */
-export const GOSSIP_LIMITS: { readonly maxMessageBytes: number; readonly maxRecords: number } = Object.freeze({
-  /** An owner's inception and a release at their largest, and room for what is around them. */
-  maxMessageBytes: 160 * 1024,
-  maxRecords: 8
-})
+export const GOSSIP_LIMITS: { readonly maxMessageBytes: number; readonly maxRecords: number } = Object.freeze(
+  {
+    /** An owner's inception and a release at their largest, and room for what is around them. */
+    maxMessageBytes: 160 * 1024,
+    maxRecords: 8
+  }
+)
 
 /**
  * The bytes of a gossip message, `docs/protocol/gossip.md`: owners before the releases they signed.

@@ -189,3 +189,8 @@ export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
 export function recordsTopic({ gossipsub, network }: BehaviourSettings): string {
   return `${gossipsub.topicPrefix}/${network.name}/records/1.0.0`
 }
+
+/** The protocol that tells a peer of this network from any other. */
+export function syncProtocol({ network }: BehaviourSettings): string {
+  return `/p2p-registry/${network.name}/sync/1.0.0`
+}

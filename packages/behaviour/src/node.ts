@@ -9,11 +9,17 @@ import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
-import { multiaddr } from '@multiformats/multiaddr'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p, type Libp2pOptions, type ServiceFactoryMap } from 'libp2p'
-import { InvalidAddressError, PeerFileError, PortInUseError, reasonOf, TransportUnavailableError } from './errors.ts'
+import {
+  InvalidAddressError,
+  PeerFileError,
+  PortInUseError,
+  reasonOf,
+  TransportUnavailableError
+} from './errors.ts'
 import { type BehaviourSettings, recordsTopic, type TransportProtocol } from './init.ts'
+import { checkListenAddresses } from './listen-address.ts'
 
 type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
@@ -32,12 +38,11 @@ export interface RegistryNode {
   readonly libp2p: Libp2p<NodeServices>
   readonly internals: NodeInternals
   readonly dht: KadDHT | undefined
-  /**
-   * Opens the database and listens.
-   * @throws ERR_PORT_IN_USE, ERR_INVALID_ADDRESS, ERR_PEER_FILE; then everything is closed again
-   */
+  /** Opens the database, without which no protocol can be handled. @throws {PeerFileError} ERR_PEER_FILE */
+  open(): Promise<void>
+  /** Listens. @throws ERR_PORT_IN_USE, ERR_INVALID_ADDRESS */
   start(): Promise<void>
-  /** Closes connections and database. libp2p may take its time over the connections. */
+  /** Closes connections and database, whatever of them is open. libp2p may take its time over the connections. */
   stop(): Promise<void>
 }
 
@@ -65,9 +70,10 @@ export function registryNode(
 ): (components: RegistryNodeComponents) => Promise<RegistryNode> {
   return async ({ privateKey, gater, scoreOf, libp2p: overrides = {} }) => {
     const { network, dht } = settings
-    checkAddresses(settings, overrides.transports !== undefined)
+    if (overrides.transports === undefined) checkListenAddresses(network)
     const faults = new Map<string, unknown>()
-    const transports = overrides.transports ?? (await Promise.all(network.protocols.map(transportOf)))
+    const transports = overrides.transports ?? (await Promise.all(network.protocols.map(loadTransport)))
+    // It opens itself soon, so nothing may fail between here and its first owner.
     const datastore =
       settings.datastorePath === undefined ? undefined : new LevelDatastore(settings.datastorePath)
 
@@ -110,22 +116,29 @@ export function registryNode(
         ...(dht.enabled ? { dht: providerDht(settings) } : {})
       }
     }
-    const libp2p = await createLibp2p(options)
-    return new LibRegistryNode(libp2p, datastore, faults)
+    try {
+      return new LibRegistryNode(await createLibp2p(options), settings.datastorePath, datastore, faults)
+    } catch (error) {
+      await datastore?.close()
+      throw error
+    }
   }
 }
 
 class LibRegistryNode implements RegistryNode {
   readonly libp2p: Libp2p<NodeServices>
+  readonly #datastorePath: string | undefined
   readonly #datastore: LevelDatastore | undefined
   readonly #faults: ReadonlyMap<string, unknown>
 
   constructor(
     libp2p: Libp2p<NodeServices>,
+    datastorePath: string | undefined,
     datastore: LevelDatastore | undefined,
     faults: ReadonlyMap<string, unknown>
   ) {
     this.libp2p = libp2p
+    this.#datastorePath = datastorePath
     this.#datastore = datastore
     this.#faults = faults
   }
@@ -139,16 +152,18 @@ class LibRegistryNode implements RegistryNode {
     return isKadDht(dht) ? dht : undefined
   }
 
-  async start(): Promise<void> {
+  async open(): Promise<void> {
     try {
       await this.#datastore?.open()
     } catch (error) {
-      throw new PeerFileError(this.#datastore?.db.location ?? 'datastore', error)
+      throw new PeerFileError(this.#datastorePath ?? '', error)
     }
+  }
+
+  async start(): Promise<void> {
     try {
       await this.libp2p.start()
     } catch (error) {
-      await this.#datastore?.close()
       throw this.#listenError() ?? error
     }
     this.#confirmAddresses()
@@ -179,7 +194,8 @@ class LibRegistryNode implements RegistryNode {
   #confirmAddresses(): void {
     const { addressManager } = this.internals
     for (const { multiaddr: address, type, verified } of addressManager.getAddressesWithMetadata()) {
-      if (type === 'transport' && !verified) addressManager.confirmObservedAddr(address, { type: 'transport' })
+      if (type === 'transport' && !verified)
+        addressManager.confirmObservedAddr(address, { type: 'transport' })
     }
   }
 }
@@ -194,7 +210,10 @@ function withoutManaged(overrides: Partial<Libp2pOptions>): Partial<Omit<Libp2pO
   return rest
 }
 
-function gossip(settings: BehaviourSettings, scoreOf: (peerId: string) => number): ReturnType<typeof gossipsub> {
+function gossip(
+  settings: BehaviourSettings,
+  scoreOf: (peerId: string) => number
+): ReturnType<typeof gossipsub> {
   const { gossipsub: options } = settings
   const topic = recordsTopic(settings)
   return gossipsub({
@@ -276,7 +295,7 @@ function providerDht({ dht }: BehaviourSettings): ReturnType<typeof kadDHT> {
   })
 }
 
-async function transportOf(protocol: TransportProtocol): Promise<TransportFactory> {
+async function loadTransport(protocol: TransportProtocol): Promise<TransportFactory> {
   if (protocol === 'tcp') return tcp()
   if (protocol === 'websocket') return webSockets()
   try {
@@ -314,33 +333,6 @@ function isAddressInUse(fault: unknown): boolean {
   if (!(fault instanceof Error)) return false
   // QUIC's native code has no codes, only the text of the operating system.
   return ('code' in fault && fault.code === 'EADDRINUSE') || /address (already )?in use/i.test(fault.message)
-}
-
-/** libp2p passes over an address that none of its transports knows, and then listens on nothing. */
-function checkAddresses({ network }: BehaviourSettings, transportsReplaced: boolean): void {
-  for (const address of network.listenAddresses) {
-    const protocol = protocolOf(address)
-    if (transportsReplaced) continue
-    if (protocol === undefined) throw new InvalidAddressError(address, 'it names no TCP, WebSocket or QUIC port')
-    if (!network.protocols.includes(protocol)) {
-      throw new InvalidAddressError(address, `the protocol ${protocol} is not switched on`)
-    }
-  }
-  for (const address of network.announceAddresses) protocolOf(address)
-}
-
-function protocolOf(address: string): TransportProtocol | undefined {
-  let names: string[]
-  try {
-    names = multiaddr(address)
-      .getComponents()
-      .map(({ name }) => name)
-  } catch (cause) {
-    throw new InvalidAddressError(address, 'it is no multiaddr', cause)
-  }
-  if (names.includes('quic-v1')) return 'quic'
-  if (names.includes('ws') || names.includes('wss')) return 'websocket'
-  return names.includes('tcp') ? 'tcp' : undefined
 }
 
 function hasIpv6(): boolean {

@@ -1,6 +1,6 @@
 import type { ConnectionGater } from '@libp2p/interface'
+import { peerIdText } from '@registry/discovery'
 import type { Clock, PeerIdText } from '@registry/types'
-import { peerIdText } from './peer-id-text.ts'
 
 /** How a peer is kept out: `dial`, it is not dialled but may come; `all`, it may not come either. */
 export type Denial = 'dial' | 'all'

@@ -3,15 +3,14 @@ import type { PeerConduct } from './peer-score.ts'
 import { rateLimit } from './rate-limit.ts'
 
 export interface AcceptanceInit {
-  maxMessageBytes: number
   /** Records not known here that one peer may hand over in a second; those known cost nothing. */
   recordsPerSecondPerPeer: number
   maxPeers: number
 }
 
 export type AcceptanceInput =
-  /** A message came; `unknown` of its records are not in the catalogue, undefined when it could not be read. */
-  | { type: 'received'; from: PeerIdText; bytes: number; unknown: number | undefined }
+  /** A message came; `unknown` of its records are not in the catalogue; undefined: it is too large or no message. */
+  | { type: 'received'; from: PeerIdText; unknown: number | undefined }
   /** The catalogue was asked. */
   | { type: 'ingested'; from: PeerIdText; outcomes: readonly IngestOutcome[] }
 
@@ -39,9 +38,7 @@ export function acceptance(init: AcceptanceInit): Acceptance {
   return {
     handle(input, nowMs) {
       if (input.type === 'ingested') return judge(input.outcomes)
-      if (input.unknown === undefined || input.bytes > init.maxMessageBytes) {
-        return { verdict: 'reject', conduct: 'forged' }
-      }
+      if (input.unknown === undefined) return { verdict: 'reject', conduct: 'forged' }
       const { admitted } = rate.handle({ peerId: input.from, amount: input.unknown }, nowMs)
       return { verdict: admitted ? 'ingest' : 'ignore' }
     }

@@ -46,9 +46,6 @@ export function announcements(init: AnnouncementsInit): Announcements {
 
   const settle = (announcement: Announcement, nowMs: number, effect: AnnouncementEffect): void => {
     const { entry, push, provide } = announcement
-    const open = [push, provide].filter((part) => part === 'queued' || part === 'running').length
-    const progressed = (push === 'done') !== entry.pushed || (provide === 'done') !== entry.provided
-    if (open > 0 && !progressed) return
     const attempts = entry.attempts + 1
     const record = {
       sequence: entry.sequence,
@@ -58,7 +55,7 @@ export function announcements(init: AnnouncementsInit): Announcements {
     }
     announcement.entry = { ...entry, attempts, pushed: record.pushed, provided: record.provided }
     effect.record.push(record)
-    if (open === 0) underWay.delete(entry.sequence)
+    if (!isOpen(announcement)) underWay.delete(entry.sequence)
   }
 
   const take = (entry: OutboxEntry, nowMs: number, effect: AnnouncementEffect): void => {
@@ -77,7 +74,7 @@ export function announcements(init: AnnouncementsInit): Announcements {
       announcement.provide = 'queued'
       queue.push(announcement)
     }
-    settle(announcement, nowMs, effect)
+    if (!isOpen(announcement)) settle(announcement, nowMs, effect)
   }
 
   const provideNext = (effect: AnnouncementEffect): void => {
@@ -103,11 +100,16 @@ export function announcements(init: AnnouncementsInit): Announcements {
         if (input.type === 'provided') providing--
         if (announcement !== undefined) {
           announcement[input.type === 'pushed' ? 'push' : 'provide'] = input.done ? 'done' : 'todo'
-          settle(announcement, nowMs, effect)
+          // A failed part is written down with the last one; what was done, at once.
+          if (input.done || !isOpen(announcement)) settle(announcement, nowMs, effect)
         }
       }
       provideNext(effect)
       return effect
     }
   }
+}
+
+function isOpen({ push, provide }: Announcement): boolean {
+  return [push, provide].some((part) => part === 'queued' || part === 'running')
 }

@@ -1,0 +1,427 @@
+import { randomInt } from 'node:crypto'
+import type { Connection, IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import {
+  bootstrapStrategy,
+  dhtStrategy,
+  mdnsStrategy,
+  parseAddress,
+  parsePeerAddress,
+  peerDiscovery,
+  peerIdText
+} from '@registry/discovery'
+import { packageProtocol } from '@registry/protocol'
+import type {
+  AbortOptions,
+  Clock,
+  ConnectedPeer,
+  ContentRouter,
+  DiscoveryStrategy,
+  Logger,
+  PackageProtocol,
+  PeerDiscovery,
+  PeerIdText,
+  RegistryStore
+} from '@registry/types'
+import type { Libp2pOptions } from 'libp2p'
+import { activity } from './activity.ts'
+import { type Announcer, announcer } from './announcer.ts'
+import { catalogueSync } from './catalogue-sync.ts'
+import { deadline } from './deadline.ts'
+import {
+  ConnectionTimeoutError,
+  InvalidAddressError,
+  NotRunningError,
+  PeerUnreachableError,
+  reasonOf
+} from './errors.ts'
+import { type GossipChannel, gossipChannel } from './gossip-channel.ts'
+import { type HoldingsExchange, holdingsExchange } from './holdings-exchange.ts'
+import { type BehaviourSettings, recordsTopic, syncProtocol } from './init.ts'
+import { type RegistryNode, registryNode } from './node.ts'
+import { pause } from './pause.ts'
+import { type PeerGate, peerGate } from './peer-gate.ts'
+import { acceptance } from './policy/acceptance.ts'
+import { type PeerConduct, type PeerScore, peerScore } from './policy/peer-score.ts'
+import { rateLimit } from './policy/rate-limit.ts'
+import { protocolHandlers } from './protocol-handlers.ts'
+import { type Replicator, replicator } from './replicator.ts'
+
+export interface RunningPeerComponents {
+  store: RegistryStore
+  privateKey: PrivateKey
+  contentRouter: ContentRouter
+  clock: Clock
+  logger?: Logger
+  libp2p?: Partial<Libp2pOptions>
+}
+
+/** Peers that rates and scores are kept for. */
+const MAX_PEERS = 10_000
+/** Seconds of the permitted rate that a peer may use up at once. */
+const BURST_SECONDS = 2
+/** What a request costs of the permitted rate, where it is more than a look-up by key. */
+const REQUEST_COSTS: Readonly<Record<string, number>> = { searchPackages: 20, publishPackage: 10 }
+const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256 }
+const PEER_SCORE = { banBelow: 10, banMs: 600_000, halfLifeMs: 600_000, maxPeers: MAX_PEERS }
+const MAX_HOLDINGS_PER_PEER = 20_000
+/** libp2p's own stop can hang on a connection that does not close. */
+const STOP_TIMEOUT_MS = 5000
+
+/**
+ * A peer from one start to the next stop, composed and not started.
+ *
+ * @throws ERR_INVALID_ADDRESS, ERR_TRANSPORT_UNAVAILABLE
+ */
+export async function composePeer(
+  settings: BehaviourSettings,
+  components: RunningPeerComponents
+): Promise<RunningPeer> {
+  const { bootstrap } = settings
+  const bootstrapping = bootstrapStrategy({ nodes: bootstrap.enabled ? bootstrap.nodes : [] })
+  const gate = peerGate(components.clock)
+  const score = peerScore(PEER_SCORE)
+  const node = await registryNode(settings)({
+    ...components,
+    gater: gate.gater,
+    scoreOf: (peerId) => score.score(peerId, components.clock.now())
+  })
+  return new RunningPeer(settings, components, node, gate, score, bootstrapping)
+}
+
+/** The node, the layers built on it, and the policies at work. */
+export class RunningPeer {
+  readonly discovery: PeerDiscovery
+  readonly protocol: PackageProtocol
+  readonly node: RegistryNode
+  readonly announcer: Announcer
+  readonly replicator: Replicator
+  readonly #settings: BehaviourSettings
+  readonly #components: RunningPeerComponents
+  readonly #gate: PeerGate
+  readonly #score: PeerScore
+  readonly #gossip: GossipChannel
+  readonly #holdings: HoldingsExchange
+  readonly #activity = activity()
+  readonly #ended = new AbortController()
+  /** Connected peers that speak the protocols of this network, and what they call their software. */
+  readonly #registryPeers = new Map<PeerIdText, string | undefined>()
+  /** By connection: settled when the peer at its end has said what it is, or has failed to. */
+  readonly #introductions = new WeakMap<Connection, Promise<void>>()
+  /** How to undo what was started, in the order of starting. */
+  readonly #undo: Array<() => Promise<void> | void> = []
+
+  constructor(
+    settings: BehaviourSettings,
+    components: RunningPeerComponents,
+    node: RegistryNode,
+    gate: PeerGate,
+    score: PeerScore,
+    bootstrapping: DiscoveryStrategy
+  ) {
+    const { store, contentRouter, clock } = components
+    const { network, bootstrap, limits, dht } = settings
+    const logger = components.logger === undefined ? {} : { logger: components.logger }
+    const { peerId } = node.libp2p
+    const { registrar, connectionManager, peerStore, events } = node.internals
+    this.#settings = settings
+    this.#components = components
+    this.node = node
+    this.#gate = gate
+    this.#score = score
+
+    const common = {
+      ...logger,
+      clock,
+      signal: this.#ended.signal,
+      track: <T>(task: Promise<T>): Promise<T> => this.#activity.track(task),
+      onConduct: (from: PeerIdText, conduct: PeerConduct): void => this.#note(from, conduct),
+      peers: (): PeerIdText[] => this.#bestPeers()
+    }
+    const accept = acceptance({
+      recordsPerSecondPerPeer: limits.recordsPerSecondPerPeer,
+      maxPeers: MAX_PEERS
+    })
+    const requestRate = rateLimit({
+      perSecond: limits.requestsPerSecondPerPeer,
+      burst: limits.requestsPerSecondPerPeer * BURST_SECONDS,
+      maxPeers: MAX_PEERS
+    })
+    this.protocol = packageProtocol({ network: network.name, idleTimeoutMs: network.idleTimeoutMs })({
+      ...logger,
+      clock,
+      registrar,
+      connectionManager,
+      handlers: protocolHandlers({
+        ...common,
+        store,
+        contentRouter,
+        acceptance: accept,
+        relay: (bundle) => void this.#activity.track(this.#gossip.publish(bundle))
+      }),
+      onMisbehaviour: (from) => this.#note(from, 'forged'),
+      admit: (from, method) =>
+        requestRate.handle({ peerId: from, amount: REQUEST_COSTS[method] ?? 1 }, clock.now()).admitted
+    })
+    this.discovery = peerDiscovery({
+      minPeers: network.minPeers,
+      maxConnections: network.maxConnections,
+      dialTimeoutMs: network.connectionTimeoutMs,
+      retryIntervalMs: bootstrap.retryIntervalMs
+    })({
+      ...logger,
+      clock,
+      peerId,
+      peerStore,
+      connectionManager,
+      events,
+      strategies: [bootstrapping, ...this.#strategies()]
+    })
+    this.#gossip = gossipChannel({ topic: recordsTopic(settings) })({
+      ...common,
+      pubsub: node.libp2p.services.pubsub,
+      catalogue: store.catalogue,
+      acceptance: accept,
+      onSubscriber: () => this.announcer.announce()
+    })
+    this.announcer = announcer({ provide: dht.enabled, recordsPerSecond: limits.recordsPerSecondPerPeer })({
+      ...common,
+      outbox: store.outbox,
+      catalogue: store.catalogue,
+      gossip: this.#gossip,
+      protocol: this.protocol,
+      provide: (cid, options) => contentRouter.provide(cid, options)
+    })
+    this.#holdings = holdingsExchange({ maxPerPeer: MAX_HOLDINGS_PER_PEER })({
+      ...common,
+      blobs: store.blobs,
+      contentRouter,
+      protocol: this.protocol
+    })
+    this.replicator = replicator({
+      intervalMs: settings.sync.intervalMs,
+      seed: randomInt(2 ** 32)
+    })({
+      ...common,
+      sync: catalogueSync(SYNC_BUDGET)({ catalogue: store.catalogue, protocol: this.protocol, clock }),
+      pullHoldings: (from, options) => this.#holdings.pull(from, options)
+    })
+  }
+
+  /** @throws as `MarketplaceBehaviour.start`; then it is stopped */
+  async start(): Promise<void> {
+    const { contentRouter } = this.#components
+    try {
+      this.#undo.push(() => this.#stopNode())
+      await this.node.open()
+      this.#listen()
+      // Its handlers first: who connects while we start finds them.
+      await this.#start(this.protocol)
+      await this.node.start()
+      await this.#start(contentRouter)
+      this.#gossip.start()
+      this.#undo.push(() => this.#gossip.stop())
+      this.#holdings.start()
+      this.#undo.push(() => this.#holdings.stop())
+      await this.#start(this.discovery)
+      this.announcer.announce()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /** Ends everything under way, then stops what was started in reverse. A part that fails to stop does not keep others. */
+  async stop(): Promise<void> {
+    this.#ended.abort(new NotRunningError())
+    for (const undo of this.#undo.splice(0).reverse()) {
+      try {
+        await undo()
+      } catch (error) {
+        this.#components.logger?.warn('behaviour', 'a part did not stop', { error: reasonOf(error) })
+      }
+    }
+    await this.#within(STOP_TIMEOUT_MS, this.#activity.whenIdle())
+  }
+
+  addresses(): string[] {
+    return this.node.libp2p.getMultiaddrs().map((address) => address.toString())
+  }
+
+  peers(): ConnectedPeer[] {
+    return this.node.libp2p.getPeers().map((peerId) => this.#describe(peerId))
+  }
+
+  async connect(address: string, { signal }: AbortOptions = {}): Promise<ConnectedPeer> {
+    const target = parseAddress(address)
+    const { connectionTimeoutMs } = this.#settings.network
+    if (target.peerId !== undefined) this.#gate.allow(target.peerId)
+    const limit = deadline(this.#components.clock, connectionTimeoutMs, signal)
+    let connection: Connection
+    try {
+      connection = await this.node.libp2p.dial(multiaddr(target.address), { signal: limit.signal })
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (limit.expired) throw new ConnectionTimeoutError(address, connectionTimeoutMs)
+      throw isNowhere(error)
+        ? new InvalidAddressError(
+            address,
+            'it leads to this peer itself, or by no transport that is switched on',
+            error
+          )
+        : new PeerUnreachableError(address, error)
+    } finally {
+      limit.clear()
+    }
+    await this.#introductions.get(connection)
+    const peerId = peerIdText(connection.remotePeer)
+    await this.discovery.addPeer(parsePeerAddress(target.address, peerId).address, 'Manual')
+    return this.#describe(connection.remotePeer)
+  }
+
+  async disconnect(peerId: PeerIdText): Promise<boolean> {
+    const { clock } = this.#components
+    const target = peerIdFromString(peerId)
+    const connected = this.node.libp2p.getConnections(target).length > 0
+    this.#gate.deny(peerId, 'dial', clock.now() + this.#settings.bootstrap.retryIntervalMs)
+    await this.#hangUp(target)
+    await this.discovery.removePeer(peerId)
+    // The DHT fails to answer who provides a content if one of the providers is not in the peer store at all.
+    await this.node.internals.peerStore.merge(target, {})
+    return connected
+  }
+
+  /** The peers that a synchronisation of all has to ask. */
+  registryPeers(): PeerIdText[] {
+    return [...this.#registryPeers.keys()]
+  }
+
+  async settled(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#activity.whenIdle(signal)
+      if (this.announcer.idle || this.#ended.signal.aborted) return
+      this.announcer.announce()
+    }
+  }
+
+  #strategies(): DiscoveryStrategy[] {
+    const { network, bootstrap, dht } = this.#settings
+    const { addressManager, peerRouting } = this.node.internals
+    const logger = this.#components.logger === undefined ? {} : { logger: this.#components.logger }
+    const strategies: DiscoveryStrategy[] = []
+    if (bootstrap.mdns) {
+      const serviceName = `_p2p-registry-${network.name}._udp.local`
+      strategies.push(mdnsStrategy({ serviceName })({ ...logger, addressManager }))
+    }
+    if (dht.enabled) strategies.push(dhtStrategy()({ peerRouting }))
+    return strategies
+  }
+
+  async #start(part: { start(): Promise<void>; stop(): Promise<void> }): Promise<void> {
+    this.#undo.push(() => part.stop())
+    await part.start()
+  }
+
+  async #stopNode(): Promise<void> {
+    await this.#within(STOP_TIMEOUT_MS, this.node.stop())
+  }
+
+  /** Resolves with the task or when the time is over, and then says so in the log. */
+  async #within(timeoutMs: number, task: Promise<void>): Promise<void> {
+    const { clock, logger } = this.#components
+    const done = new AbortController()
+    const ended = await Promise.race([
+      task.then(() => true).finally(() => done.abort()),
+      pause(clock, timeoutMs, done.signal).then(() => done.signal.aborted)
+    ])
+    if (!ended) logger?.warn('behaviour', 'stopping takes too long and is left to itself', { timeoutMs })
+  }
+
+  #listen(): void {
+    const { libp2p } = this.node
+    const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+      const introduction = libp2p.services.identify.identify(connection).then(
+        () => {},
+        (error: unknown) => {
+          this.#components.logger?.debug('behaviour', 'a peer did not say what it is', {
+            peerId: connection.remotePeer.toString(),
+            error: reasonOf(error)
+          })
+        }
+      )
+      this.#introductions.set(connection, introduction)
+      void this.#activity.track(introduction)
+    }
+    const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+      if (!detail.protocols.includes(syncProtocol(this.#settings))) return
+      const peerId = peerIdText(detail.peerId)
+      // Also after a change of its protocols or addresses, and after its connection has ended meanwhile.
+      if (libp2p.getConnections(detail.peerId).length === 0) return
+      this.#registryPeers.set(peerId, detail.agentVersion)
+      this.replicator.connected(peerId)
+      this.announcer.announce()
+    }
+    const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+      const peerId = peerIdText(detail)
+      if (this.#registryPeers.delete(peerId)) this.replicator.disconnected(peerId)
+    }
+    libp2p.addEventListener('connection:open', onOpen)
+    libp2p.addEventListener('peer:identify', onIdentify)
+    libp2p.addEventListener('peer:disconnect', onDisconnect)
+    this.#undo.push(() => {
+      libp2p.removeEventListener('connection:open', onOpen)
+      libp2p.removeEventListener('peer:identify', onIdentify)
+      libp2p.removeEventListener('peer:disconnect', onDisconnect)
+    })
+  }
+
+  #note(peerId: PeerIdText, conduct: PeerConduct): void {
+    const { clock, logger } = this.#components
+    const { score, banUntilMs } = this.#score.handle({ peerId, conduct }, clock.now())
+    if (banUntilMs === undefined) return
+    logger?.warn('behaviour', 'a peer is shut out for a while', { peerId, conduct, score })
+    this.#gate.deny(peerId, 'all', banUntilMs)
+    void this.#activity.track(this.#hangUp(peerIdFromString(peerId)))
+  }
+
+  async #hangUp(peerId: PeerId): Promise<void> {
+    const limit = deadline(this.#components.clock, STOP_TIMEOUT_MS, this.#ended.signal)
+    try {
+      await this.node.libp2p.hangUp(peerId, { signal: limit.signal })
+    } catch (error) {
+      this.#components.logger?.debug('behaviour', 'a connection did not close', { error: reasonOf(error) })
+    } finally {
+      limit.clear()
+    }
+  }
+
+  #bestPeers(): PeerIdText[] {
+    const nowMs = this.#components.clock.now()
+    const score = (peerId: PeerIdText): number => this.#score.score(peerId, nowMs)
+    return this.registryPeers().sort((a, b) => score(b) - score(a))
+  }
+
+  #describe(peerId: PeerId): ConnectedPeer {
+    const { contentRouter, clock } = this.#components
+    const text = peerIdText(peerId)
+    const connections = this.node.libp2p.getConnections(peerId)
+    const first = connections.toSorted((a, b) => a.timeline.open - b.timeline.open)[0]
+    const agent = this.#registryPeers.get(text)
+    const peer: ConnectedPeer = {
+      peerId: text,
+      addresses: connections.map(({ remoteAddr }) => remoteAddr.toString()),
+      direction: first?.direction ?? 'outbound',
+      connectedSinceMs: first?.timeline.open ?? clock.now(),
+      // Half for its records, half for its contents.
+      reputation: Math.round((this.#score.score(text, clock.now()) + contentRouter.reputation(text)) / 2),
+      inSync: this.replicator.inSync(text)
+    }
+    return agent === undefined ? peer : { ...peer, agent }
+  }
+}
+
+/** libp2p's way to say that an address cannot be dialled at all. */
+function isNowhere(error: unknown): boolean {
+  return error instanceof Error && ['NoValidAddressesError', 'InvalidPeerIdError'].includes(error.name)
+}

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import * as behaviour from '../src/index.ts'
+
+it('exports these names and no others', () => {
+  expect(Object.keys(behaviour).sort()).toEqual([
+    'BEHAVIOUR_DEFAULTS',
+    'ConnectionTimeoutError',
+    'CorruptKeyError',
+    'GOSSIP_LIMITS',
+    'InvalidAddressError',
+    'KeyTypeMismatchError',
+    'NotProvidedError',
+    'NotRunningError',
+    'PeerFileError',
+    'PeerUnreachableError',
+    'PortInUseError',
+    'SyncLimitError',
+    'TooManyRecordsError',
+    'TransportUnavailableError',
+    'acceptance',
+    'announcements',
+    'decodeGossipMessage',
+    'encodeGossipMessage',
+    'loadOrCreatePeerKey',
+    'marketplaceBehaviour',
+    'peerScore',
+    'rateLimit',
+    'replication'
+  ])
+})

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { BEHAVIOUR_DEFAULTS } from '../src/index.ts'
+import { recordsTopic, resolveInit, syncProtocol } from '../src/init.ts'
+
+describe('the init', () => {
+  it('is all defaults when it says nothing', () => {
+    expect(resolveInit({})).toEqual(BEHAVIOUR_DEFAULTS)
+  })
+
+  it('overrides field by field', () => {
+    const settings = resolveInit({ network: { minPeers: 9 }, gossipsub: { meshSize: 3 } })
+    expect(settings.network).toEqual({ ...BEHAVIOUR_DEFAULTS.network, minPeers: 9 })
+    expect(settings.gossipsub).toEqual({ ...BEHAVIOUR_DEFAULTS.gossipsub, meshSize: 3 })
+  })
+
+  it('puts the network into the name of every protocol', () => {
+    const settings = resolveInit({ network: { name: 'home' } })
+    expect(settings.dht.protocolName).toBe('/p2p-registry/home/kad/1.0.0')
+    expect(recordsTopic(settings)).toBe('p2p-registry/home/records/1.0.0')
+    expect(syncProtocol(settings)).toBe('/p2p-registry/home/sync/1.0.0')
+  })
+
+  it('listens on a free port for each transport that is switched on', () => {
+    expect(resolveInit({ network: { protocols: ['tcp', 'quic'] } }).network.listenAddresses).toEqual([
+      '/ip4/0.0.0.0/tcp/0',
+      '/ip4/0.0.0.0/udp/0/quic-v1'
+    ])
+  })
+
+  it.each(['', 'Main', 'a/b', 'a b', '-a', 'x'.repeat(64)])('refuses the network name %j', (name) => {
+    expect(() => resolveInit({ network: { name } })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_VALUE' })
+    )
+  })
+
+  it('has defaults that nobody can change', () => {
+    expect(Object.isFrozen(BEHAVIOUR_DEFAULTS)).toBe(true)
+    for (const section of Object.values(BEHAVIOUR_DEFAULTS)) {
+      expect(Object.isFrozen(section)).toBe(true)
+      for (const value of Object.values(section)) expect(Object.isFrozen(value)).toBe(true)
+    }
+  })
+})
