@@ -7,6 +7,11 @@
  */
 
 export { type ContentBlocks, contentBlocks, describeContent } from './content.ts'
+export { type BlobStoreSubject, blobStoreContract } from './contracts/blob-store-contract.ts'
+export { type CatalogueSubject, catalogueContract } from './contracts/catalogue-contract.ts'
+export type { Contract, StoreOptions, StoreSubject } from './contracts/contract.ts'
+export { outboxContract } from './contracts/outbox-contract.ts'
+export { registryStoreContract } from './contracts/registry-store-contract.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
   type MemoryRegistryStore,
@@ -15,4 +20,11 @@ export {
   memoryStore
 } from './memory-store.ts'
 export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
-export { makeRelease, type ReleaseInput, seededBytes, seededOwner, seededOwnerId } from './seeded.ts'
+export {
+  makeRelease,
+  type ReleaseInput,
+  seededBytes,
+  seededOwner,
+  seededOwnerId,
+  seededPeerId
+} from './seeded.ts'

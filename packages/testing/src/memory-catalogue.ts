@@ -1,4 +1,5 @@
-import { recordIdOf, type VerifiedRecord, verifyRecord } from '@registry/identity'
+import { hash } from 'node:crypto'
+import { decodeEnvelope, recordIdOf, type VerifiedRecord, verifyRecord } from '@registry/identity'
 import {
   type Catalogue,
   type CatalogueChange,
@@ -20,16 +21,24 @@ import {
 } from '@registry/types'
 import { CID } from 'multiformats/cid'
 
+const FINGERPRINT_DOMAIN = Buffer.from('p2p-registry/fingerprint/1\0')
+
 interface StoredRecord {
   kind: RecordKind
   bytes: Uint8Array
 }
 
+interface StoredRelease {
+  record: ReleaseRecord
+  /** Names what was signed, whoever of the owner's keys signed it. */
+  payload: string
+}
+
 interface StoredPackage {
   owner: OwnerId
   name: PackageName
-  /** Newest version first; releases of one version in the order of their IDs. */
-  releases: ReleaseRecord[]
+  /** Newest version first. */
+  releases: StoredRelease[]
   downloads: number
 }
 
@@ -78,39 +87,37 @@ export class MemoryCatalogue implements Catalogue {
       throw error
     }
     this.#records.set(id, { kind: record.kind, bytes: bytes.slice() })
-    this.#sum = (this.#sum + digestNumber(id)) % (1n << 256n)
+    this.#sum = (this.#sum + fingerprintOf(id)) % (1n << 256n)
     if (record.kind === 'owner') {
       const known = this.#owners.get(record.owner)
-      const ids = [...(known?.ids ?? []), id].sort(compareIds)
+      const ids = [...(known?.ids ?? []), id].sort(compareText)
       this.#owners.set(record.owner, { document: record.document, ids })
     } else {
+      const { release } = record
       this.#addRelease({
-        id,
-        release: record.release,
-        firstSeenMs: this.#clock.now(),
-        conflicted: false
+        record: { id, release, firstSeenMs: this.#clock.now(), conflicted: false },
+        payload: hash('sha256', decodeEnvelope(bytes).payload)
       })
     }
     return { status: 'accepted', id }
   }
 
-  #addRelease(record: ReleaseRecord): void {
-    const { owner, name, version } = record.release
+  #addRelease(added: StoredRelease): void {
+    const { owner, name, version } = added.record.release
     const key = packageKey(owner, name)
     const known = this.#packages.get(key)
     const stored: StoredPackage = known ?? { owner, name, releases: [], downloads: 0 }
-    this.#packages.set(key, stored)
-    for (const other of stored.releases) {
-      if (other.release.version === version) {
-        other.conflicted = true
-        record.conflicted = true
-      }
+    const rivals = stored.releases.filter(({ record }) => record.release.version === version)
+    const same = rivals.find(({ payload }) => payload === added.payload)
+    if (same !== undefined) {
+      if (added.record.id < same.record.id) same.record.id = added.record.id
+      return
     }
-    stored.releases.push(record)
-    stored.releases.sort(
-      (a, b) => compareVersions(b.release.version, a.release.version) || compareIds(a.id, b.id)
-    )
-    this.#changes.push({ record, firstOfPackage: known === undefined })
+    for (const { record } of [added, ...rivals]) record.conflicted = rivals.length > 0
+    stored.releases.push(added)
+    stored.releases.sort(compareReleases)
+    this.#packages.set(key, stored)
+    this.#changes.push({ record: added.record, firstOfPackage: known === undefined })
   }
 
   summary(): CatalogueSummary {
@@ -156,7 +163,7 @@ export class MemoryCatalogue implements Catalogue {
   }
 
   releases(owner: OwnerId, name: PackageName): ReleaseRecord[] {
-    return (this.#packages.get(packageKey(owner, name))?.releases ?? []).map((record) => ({ ...record }))
+    return (this.#packages.get(packageKey(owner, name))?.releases ?? []).map(({ record }) => ({ ...record }))
   }
 
   packages(options: { after?: { owner: OwnerId; name: PackageName }; limit: number }): ReleaseRecord[] {
@@ -165,15 +172,16 @@ export class MemoryCatalogue implements Catalogue {
       .filter((stored) => after === undefined || comparePackages(stored, after) > 0)
       .sort(comparePackages)
       .slice(0, limit)
-      .flatMap((stored) => stored.releases.slice(0, 1))
+      .map(latestOf)
+      .filter((record) => record !== undefined)
       .map((record) => ({ ...record }))
   }
 
   search(query: Query): SearchHit[] {
     const hits: SearchHit[] = []
-    for (const { releases, downloads } of this.#packages.values()) {
-      const record = releases.find(({ release }) => !isPreRelease(release.version)) ?? releases[0]
-      if (record === undefined || downloads < (query.minDownloads ?? 0)) continue
+    for (const stored of this.#packages.values()) {
+      const record = latestOf(stored)
+      if (record === undefined || stored.downloads < (query.minDownloads ?? 0)) continue
       const { release } = record
       if (query.category !== undefined && query.category !== release.category) continue
       if (!query.tags.every((tag) => release.tags.includes(tag))) continue
@@ -217,8 +225,21 @@ function packageKey(owner: OwnerId, name: PackageName): string {
   return `${owner}/${name}`
 }
 
-function digestNumber(id: RecordId): bigint {
-  return BigInt(`0x${Buffer.from(CID.parse(id).multihash.digest).toString('hex')}`)
+/** What a record adds to the fingerprint, which is the sum of these modulo 2^256; see the sync protocol. */
+function fingerprintOf(id: RecordId): bigint {
+  const digest = CID.parse(id).multihash.digest
+  return BigInt(`0x${hash('sha256', Buffer.concat([FINGERPRINT_DOMAIN, digest]))}`)
+}
+
+/** The release that stands for a package. */
+function latestOf({ releases }: StoredPackage): ReleaseRecord | undefined {
+  return (releases.find(({ record }) => !isPreRelease(record.release.version)) ?? releases[0])?.record
+}
+
+/** Newest first, and total: `1.0.0+1` and `1.0.0+01` have no order in SemVer. */
+function compareReleases(a: StoredRelease, b: StoredRelease): number {
+  const [first, second] = [a.record.release.version, b.record.release.version]
+  return compareVersions(second, first) || compareText(second, first) || compareText(b.payload, a.payload)
 }
 
 /** In the order of the bytes: base32 puts its letters before its digits, text does not. */

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createOwner, createSigner, ownerIdOf } from '@registry/identity'
-import { type OwnerId, type OwnerIdentity, parseRelease, type Release } from '@registry/types'
+import {
+  type OwnerId,
+  type OwnerIdentity,
+  type PeerIdText,
+  parseRelease,
+  type Release
+} from '@registry/types'
+import { base58btc } from 'multiformats/bases/base58'
 import { describeContent } from './content.ts'
 
 /** `length` bytes that are always the same for a seed, and unlike those of any other. */
@@ -16,6 +23,13 @@ export function seededOwner(seed: string | number): Promise<OwnerIdentity> {
 /** The ID of `seededOwner(seed)`, without waiting. */
 export function seededOwnerId(seed: string | number): OwnerId {
   return ownerIdOf({ keys: [seededSigner(seed).publicKey], threshold: 1, nonce: seededNonce(seed) })
+}
+
+/** The libp2p peer ID of a seed's Ed25519 key: the identity multihash of the key as protobuf, in base58. */
+export function seededPeerId(seed: string | number): PeerIdText {
+  const key = seededSigner(`peer ${seed}`).publicKey
+  const multihash = Uint8Array.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...key])
+  return base58btc.baseEncode(multihash) as PeerIdText
 }
 
 function seededSigner(seed: string | number): ReturnType<typeof createSigner> {
