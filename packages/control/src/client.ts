@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto'
+import type { ConfigRow } from '@registry/config'
+import {
+  type AbortOptions,
+  type ConnectedPeer,
+  type DiscoveredPeer,
+  type FetchedPackage,
+  formatPackageReference,
+  type GetOptions,
+  type GetProgress,
+  isRegistryError,
+  type OwnerId,
+  type Package,
+  type PackageName,
+  type PackageUpdate,
+  type PublishReceipt,
+  parseMap,
+  Query,
+  type QueryOptions,
+  type Registry,
+  type RegistryStatus,
+  type SearchResult,
+  type SubscribeOptions,
+  type Topic
+} from '@registry/types'
+import { parseGetProgress, parsePackage, parseReceipt, parseUpdate } from './answers.ts'
+import { Connection } from './connection.ts'
+import { ContentMismatchError, UnreadableAnswerError } from './errors.ts'
+import { METHODS, type Method } from './methods.ts'
+
+export interface ControlClientInit {
+  /** `http://HOST:PORT` of the peer, as in its control file. */
+  url: string
+  token: string
+  /** The largest answer that is read, a package's content aside. @default 67108864 */
+  maxAnswerBytes?: number
+}
+
+export const CONTROL_CLIENT_DEFAULTS: { readonly maxAnswerBytes: number } = Object.freeze({
+  maxAnswerBytes: 64 * 1024 * 1024
+})
+
+/**
+ * A running peer as a `Registry`, over its control interface. It publishes tarballs: packing is the caller's. Every call
+ * rejects with the error the peer answered with, and with ERR_NO_PEER when none runs there, ERR_CONNECTION_LOST
+ * (retryable) when it ended meanwhile, ERR_UNREADABLE_ANSWER when it is no peer of this version. No call has a timeout of
+ * its own: pass a signal.
+ */
+export interface ControlClient extends Omit<Registry, 'publish'> {
+  readonly url: string
+  /** Resolves when a peer answers and takes the token. */
+  ping(options?: AbortOptions): Promise<void>
+  /** Sends a tarball and publishes it; resolves when that is durable. @throws as `Registry.publish` */
+  publish(tarball: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<PublishReceipt>
+  status(options?: AbortOptions): Promise<RegistryStatus>
+  peers(options?: AbortOptions): Promise<ConnectedPeer[]>
+  knownPeers(options?: AbortOptions): Promise<DiscoveredPeer[]>
+  connect(address: string, options?: AbortOptions): Promise<ConnectedPeer>
+  disconnect(peerId: string, options?: AbortOptions): Promise<boolean>
+  addBootstrapNode(address: string, options?: AbortOptions): Promise<void>
+  /** As `P2PRegistry.sync`. */
+  sync(options?: AbortOptions): Promise<number>
+  /** Every setting of the running peer. */
+  config(options?: AbortOptions): Promise<ConfigRow[]>
+  /** Asks the peer to end; resolves when it no longer serves and its data folder is free. */
+  shutdown(options?: AbortOptions): Promise<void>
+}
+
+export function controlClient(init: ControlClientInit): ControlClient {
+  return new HttpControlClient(init)
+}
+
+class HttpControlClient implements ControlClient {
+  readonly url: string
+  readonly #connection: Connection
+
+  constructor(init: ControlClientInit) {
+    this.url = init.url
+    this.#connection = new Connection({ ...CONTROL_CLIENT_DEFAULTS, ...init })
+  }
+
+  async ping(options: AbortOptions = {}): Promise<void> {
+    const answer = await this.#connection.json('ping', undefined, options)
+    if (typeof answer !== 'object' || answer === null || !('registry' in answer))
+      throw new UnreadableAnswerError(this.url, 'it is not a peer')
+  }
+
+  async publish(tarball: AsyncIterable<Uint8Array>, options: AbortOptions = {}): Promise<PublishReceipt> {
+    return this.#read(await this.#connection.json('publish', { bytes: tarball }, options), parseReceipt)
+  }
+
+  status(options: AbortOptions = {}): Promise<RegistryStatus> {
+    return this.#call(METHODS.status, {}, options)
+  }
+
+  search(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchResult[]> {
+    return this.#call(METHODS.search, query instanceof Query ? query.toJSON() : query, options)
+  }
+
+  async get(reference: string, { signal, onProgress }: GetOptions = {}): Promise<FetchedPackage | undefined> {
+    const options = signal === undefined ? {} : { signal }
+    let found: Package | undefined
+    try {
+      for await (const line of this.#connection.lines('get', { json: { reference } }, options)) {
+        const step = this.#read(line, parseGetLine)
+        if ('progress' in step) onProgress?.(step.progress)
+        else found = step.package
+      }
+    } catch (error) {
+      if (isRegistryError(error, 'ERR_NOT_FOUND')) return undefined
+      throw error
+    }
+    if (found === undefined) throw new UnreadableAnswerError(this.url, 'it ended without a package')
+    const result = found
+    return { package: result, content: (reading = options) => this.#content(result, reading) }
+  }
+
+  metadata(reference: string, options: AbortOptions = {}): Promise<Package | undefined> {
+    return orUndefined(this.#call(METHODS.metadata, { reference }, options))
+  }
+
+  getVersion(name: string, version: string, options: AbortOptions = {}): Promise<Package | undefined> {
+    return orUndefined(this.#call(METHODS.version, { name, version }, options))
+  }
+
+  listVersions(name: string, options: AbortOptions = {}): Promise<Package[]> {
+    return this.#call(METHODS.versions, { name }, options)
+  }
+
+  exists(reference: string, options: AbortOptions = {}): Promise<boolean> {
+    return this.#call(METHODS.exists, { reference }, options)
+  }
+
+  list(
+    page: { after?: { owner: OwnerId; name: PackageName }; limit?: number } = {},
+    options: AbortOptions = {}
+  ): Promise<Package[]> {
+    return this.#call(METHODS.list, page, options)
+  }
+
+  async *subscribe(topic: Topic, { after, signal }: SubscribeOptions = {}): AsyncGenerator<PackageUpdate> {
+    const options = signal === undefined ? {} : { signal }
+    const json = after === undefined ? { topic } : { topic, after }
+    for await (const line of this.#connection.lines('subscribe', { json }, options)) {
+      yield this.#read(line, (value) => parseUpdate(parseMap(value, 'line').update))
+    }
+  }
+
+  peers(options: AbortOptions = {}): Promise<ConnectedPeer[]> {
+    return this.#call(METHODS.peers, {}, options)
+  }
+
+  knownPeers(options: AbortOptions = {}): Promise<DiscoveredPeer[]> {
+    return this.#call(METHODS.knownPeers, {}, options)
+  }
+
+  connect(address: string, options: AbortOptions = {}): Promise<ConnectedPeer> {
+    return this.#call(METHODS.connect, { address }, options)
+  }
+
+  disconnect(peerId: string, options: AbortOptions = {}): Promise<boolean> {
+    return this.#call(METHODS.disconnect, { peerId }, options)
+  }
+
+  async addBootstrapNode(address: string, options: AbortOptions = {}): Promise<void> {
+    await this.#call(METHODS.addBootstrapNode, { address }, options)
+  }
+
+  sync(options: AbortOptions = {}): Promise<number> {
+    return this.#call(METHODS.sync, {}, options)
+  }
+
+  config(options: AbortOptions = {}): Promise<ConfigRow[]> {
+    return this.#call(METHODS.config, {}, options)
+  }
+
+  shutdown(options: AbortOptions = {}): Promise<void> {
+    return this.#connection.untilEnd('shutdown', options)
+  }
+
+  /** Hashes along: the last chunk is followed by an error when the whole is not what the owner signed. */
+  async *#content(fetched: Package, options: AbortOptions): AsyncGenerator<Uint8Array> {
+    const { owner, name, version, integrity } = fetched
+    const reference = formatPackageReference({ owner, name, range: version })
+    const hash = createHash('sha512')
+    for await (const chunk of this.#connection.bytes('content', { json: { reference } }, options)) {
+      hash.update(chunk)
+      yield chunk
+    }
+    const actual = `sha512-${hash.digest('base64')}`
+    if (actual !== integrity) throw new ContentMismatchError(reference, integrity, actual)
+  }
+
+  async #call<Params, Answer>(
+    method: Method<Params, Answer>,
+    params: Params,
+    options: AbortOptions
+  ): Promise<Answer> {
+    const answer = await this.#connection.json(method.path, { json: params }, options)
+    return this.#read(answer, (value) => method.parseAnswer(value))
+  }
+
+  /** A field that is not of its type means another version of this interface, not a mistake of the caller. */
+  #read<T>(value: unknown, parse: (value: unknown) => T): T {
+    try {
+      return parse(value)
+    } catch (error) {
+      if (!isRegistryError(error)) throw error
+      throw new UnreadableAnswerError(this.url, error.message, error)
+    }
+  }
+}
+
+function parseGetLine(value: unknown): { progress: GetProgress } | { package: Package } {
+  const map = parseMap(value, 'line')
+  return map.progress === undefined
+    ? { package: parsePackage(map.package) }
+    : { progress: parseGetProgress(map.progress) }
+}
+
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (isRegistryError(error, 'ERR_NOT_FOUND')) return undefined
+    throw error
+  }
+}

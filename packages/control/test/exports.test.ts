@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import * as control from '../src/index.ts'
+
+it('exports what its README lists, and nothing else', () => {
+  expect(Object.keys(control).sort()).toEqual([
+    'BodyTooLargeError',
+    'CONTROL_CLIENT_DEFAULTS',
+    'CONTROL_DEFAULTS',
+    'CONTROL_PATH',
+    'ConnectionLostError',
+    'ContentMismatchError',
+    'ControlFileError',
+    'HostRefusedError',
+    'InternalError',
+    'NoPeerError',
+    'NotFoundError',
+    'NotLocalError',
+    'OriginRefusedError',
+    'UnauthorizedError',
+    'UnknownMethodError',
+    'UnreadableAnswerError',
+    'WrongVerbError',
+    'controlClient',
+    'controlFilePath',
+    'controlHandler',
+    'createControlToken',
+    'httpStatusOf',
+    'isLoopback',
+    'readControlFile',
+    'removeControlFile',
+    'writeControlFile'
+  ])
+})
