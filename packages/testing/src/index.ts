@@ -11,6 +11,11 @@ export { type BlobStoreSubject, blobStoreContract } from './contracts/blob-store
 export { type CatalogueSubject, catalogueContract } from './contracts/catalogue-contract.ts'
 export type { Contract, StoreOptions, StoreSubject } from './contracts/contract.ts'
 export { outboxContract } from './contracts/outbox-contract.ts'
+export {
+  type PackageProtocolOptions,
+  type PackageProtocolSubject,
+  packageProtocolContract
+} from './contracts/package-protocol-contract.ts'
 export { registryStoreContract } from './contracts/registry-store-contract.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
