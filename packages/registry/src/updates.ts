@@ -1,0 +1,71 @@
+import type { Catalogue, CatalogueChange, Release, Topic } from '@registry/types'
+import { InvalidCursorError } from './errors.ts'
+
+/** Changes read at once; the only ones held in memory, however far behind a subscriber is. */
+const PAGE = 64
+
+/**
+ * The changes of a topic after `after`, in order, those to come included. Nothing is queued: a change wakes it, and it
+ * reads on in the catalogue from where it stood. Ends when the signal aborts.
+ */
+export async function* follow(
+  catalogue: Catalogue,
+  topic: Topic,
+  after: number,
+  signal: AbortSignal
+): AsyncGenerator<CatalogueChange> {
+  let position = after
+  let wake = (): void => {}
+  const forget = catalogue.onChange(() => wake())
+  const abort = (): void => wake()
+  signal.addEventListener('abort', abort)
+  try {
+    while (!signal.aborted) {
+      const page = catalogue.changes({ after: position, limit: PAGE })
+      for (const change of page) {
+        position = change.sequence
+        if (isOf(topic, change.record.release)) yield change
+        if (signal.aborted) return
+      }
+      if (page.length > 0) continue
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        if (signal.aborted || catalogue.sequence > position) resolve()
+      })
+    }
+  } finally {
+    forget()
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function isOf(topic: Topic, release: Release): boolean {
+  switch (topic.kind) {
+    case 'all':
+      return true
+    case 'category':
+      return release.category === topic.category
+    case 'tag':
+      return release.tags.includes(topic.tag)
+    case 'owner':
+      return release.owner === topic.owner
+    case 'package':
+      return release.name === topic.name
+  }
+}
+
+/**
+ * A place in the order of one catalogue, as text. It carries the end of the record's ID, so that it is good for no other
+ * catalogue, not even for one that was deleted and began anew.
+ */
+export function formatCursor({ sequence, record }: CatalogueChange): string {
+  return `${sequence.toString(36)}-${record.id.slice(-16)}`
+}
+
+/** The sequence that a cursor marks. @throws {InvalidCursorError} ERR_INVALID_CURSOR */
+export function parseCursor(cursor: string, catalogue: Catalogue): number {
+  const sequence = /^[0-9a-z]{1,10}-[0-9a-z]{16}$/.test(cursor) ? Number.parseInt(cursor, 36) : 0
+  const [change] = sequence > 0 ? catalogue.changes({ after: sequence - 1, limit: 1 }) : []
+  if (change === undefined || formatCursor(change) !== cursor) throw new InvalidCursorError(cursor)
+  return sequence
+}

@@ -1,0 +1,228 @@
+import { join } from 'node:path'
+import {
+  type ManualClock,
+  type MemoryRegistryStore,
+  manualClock,
+  memoryStore,
+  seededOwner
+} from '@registry/testing'
+import {
+  type AbortOptions,
+  type BlobInfo,
+  type BlobStore,
+  type ConnectedPeer,
+  type ContentId,
+  type ContentRouter,
+  type ContentRouterStats,
+  type DiscoveredPeer,
+  type FetchOptions,
+  type Logger,
+  type MarketplaceBehaviour,
+  type NetworkStats,
+  type OwnerIdentity,
+  type P2PRegistry,
+  type PeerDiscovery,
+  type PeerIdText,
+  RegistryError,
+  type RegistryStore,
+  type SyncReport
+} from '@registry/types'
+import { onTestFinished } from 'vitest'
+import { createRegistry, type RegistryInit } from '../src/index.ts'
+import { tempFolder } from './temp-folder.ts'
+
+const PEER = '12D3KooWLone' as PeerIdText
+const NEIGHBOUR: ConnectedPeer = {
+  peerId: PEER,
+  addresses: [],
+  direction: 'outbound',
+  connectedSinceMs: 0,
+  reputation: 50,
+  inSync: true
+}
+
+/** Fetches from a map what the store lacks, once `gate` lets it. */
+class LoneRouter implements ContentRouter {
+  /** What other peers are said to hold. */
+  readonly remote: Map<ContentId, Uint8Array> = new Map()
+  gate: Promise<void> = Promise.resolve()
+  readonly #blobs: BlobStore
+
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async provide(): Promise<void> {}
+  async stopProviding(): Promise<void> {}
+  addProvider(): void {}
+  removeProvider(): void {}
+  async *findProviders(): AsyncGenerator<never> {}
+  updateProviderReputation(): void {}
+
+  isLocalProvider(cid: ContentId): boolean {
+    return this.#blobs.has(cid)
+  }
+
+  bestProvider(): undefined {}
+
+  providerCount(cid: ContentId): number {
+    return Number(this.#blobs.has(cid)) + Number(this.remote.has(cid))
+  }
+
+  reputation(): number {
+    return 50
+  }
+
+  cleanupStaleProviders(): number {
+    return 0
+  }
+
+  async fetch(content: BlobInfo, { onProgress, signal }: FetchOptions = {}): Promise<BlobInfo> {
+    await untilAborted(this.gate, signal)
+    const { cid, size } = content
+    const bytes = this.remote.get(cid)
+    if (!this.#blobs.has(cid)) {
+      if (bytes === undefined) {
+        throw new RegistryError('ERR_NO_PROVIDERS', 'nobody has it', { retryable: true })
+      }
+      await this.#blobs.add(ReadableStream.from([bytes]))
+    }
+    onProgress?.({ cid, fetchedBytes: size, totalBytes: size, providers: 1 })
+    return content
+  }
+
+  stats(): ContentRouterStats {
+    return {
+      providerRecords: 0,
+      provided: 0,
+      cacheHits: 0,
+      cacheMisses: 0,
+      dhtQueries: 0,
+      dhtQueriesSucceeded: 0
+    }
+  }
+}
+
+/** A behaviour without a network. */
+export class LoneBehaviour implements MarketplaceBehaviour {
+  readonly peerId: PeerIdText = PEER
+  readonly contentRouter: LoneRouter
+  readonly calls: string[] = []
+  failsToStart = false
+  readonly #store: RegistryStore
+
+  constructor(store: RegistryStore) {
+    this.#store = store
+    this.contentRouter = new LoneRouter(store.blobs)
+  }
+
+  async start(): Promise<void> {
+    this.calls.push('start')
+    if (this.failsToStart) throw new RegistryError('ERR_PORT_IN_USE', 'the port is in use')
+  }
+
+  async stop(): Promise<void> {
+    this.calls.push('stop')
+  }
+
+  get discovery(): PeerDiscovery {
+    throw new Error('there is nobody to discover')
+  }
+
+  addresses(): string[] {
+    return [`/memory/lone/p2p/${PEER}`]
+  }
+
+  peers(): ConnectedPeer[] {
+    return [NEIGHBOUR]
+  }
+
+  async knownPeers(): Promise<DiscoveredPeer[]> {
+    return []
+  }
+
+  async connect(address: string, { signal }: AbortOptions = {}): Promise<ConnectedPeer> {
+    this.calls.push(`connect ${address}`)
+    await untilAborted(this.contentRouter.gate, signal)
+    return NEIGHBOUR
+  }
+
+  async disconnect(peerId: PeerIdText): Promise<boolean> {
+    this.calls.push(`disconnect ${peerId}`)
+    return true
+  }
+
+  async addBootstrapNode(address: string): Promise<void> {
+    this.calls.push(`bootstrap ${address}`)
+  }
+
+  announce(): void {
+    this.calls.push('announce')
+  }
+
+  async sync(): Promise<SyncReport[]> {
+    return [
+      { peerId: PEER, received: 2, refused: 0, durationMs: 1 },
+      { peerId: PEER, received: 3, refused: 1, durationMs: 1 }
+    ]
+  }
+
+  async settled(): Promise<void> {}
+
+  async stats(): Promise<NetworkStats> {
+    const { packages, releases } = this.#store.catalogue.counts()
+    return {
+      connectedPeers: 1,
+      knownPeers: 0,
+      cachedPackages: this.#store.blobs.usage().blobs,
+      providerRecords: 0,
+      gossipTopics: 0,
+      packages,
+      releases,
+      dhtQuerySuccessRate: null,
+      cacheHitRate: null,
+      gossipDeliveryRate: null,
+      requestLatencyMs: null,
+      pendingAnnouncements: this.#store.outbox.size,
+      lastSyncedAtMs: null
+    }
+  }
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  await Promise.race([promise, aborted])
+}
+
+export interface LonePeer {
+  registry: P2PRegistry
+  store: MemoryRegistryStore
+  behaviour: LoneBehaviour
+  owner: OwnerIdentity
+  clock: ManualClock
+  dataDir: string
+  warnings: string[]
+}
+
+/** A started registry over a store in memory, stopped after the test. */
+export async function lonePeer(init: Partial<RegistryInit> = {}): Promise<LonePeer> {
+  const clock = manualClock()
+  const store = memoryStore()({ clock })
+  const behaviour = new LoneBehaviour(store)
+  const owner = await seededOwner('me')
+  const dataDir = init.dataDir ?? join(await tempFolder(), 'data')
+  const warnings: string[] = []
+  const logger: Logger = { debug() {}, info() {}, warn: (_, message) => warnings.push(message) }
+  const registry = createRegistry({ network: 'test', ...init, dataDir })({
+    open: async () => ({ store, behaviour, owner }),
+    clock,
+    logger
+  })
+  await registry.start()
+  onTestFinished(() => registry.stop())
+  return { registry, store, behaviour, owner, clock, dataDir, warnings }
+}

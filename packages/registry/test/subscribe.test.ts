@@ -1,0 +1,129 @@
+import { signRelease } from '@registry/identity'
+import { makeRelease, type ReleaseInput, seededOwner } from '@registry/testing'
+import { type PackageUpdate, parsePackageName, type RegistryStore, type Topic } from '@registry/types'
+import { describe, expect, it } from 'vitest'
+import { lonePeer } from './lone-peer.ts'
+
+async function ingest(
+  store: RegistryStore,
+  seed: string,
+  ...releases: readonly ReleaseInput[]
+): Promise<void> {
+  const owner = await seededOwner(seed)
+  const envelopes = await Promise.all(
+    releases.map((fields) => signRelease(makeRelease({ ...fields, owner: owner.id }), owner.signer))
+  )
+  await store.catalogue.ingest([owner.inception, ...envelopes])
+}
+
+async function take(updates: AsyncIterable<PackageUpdate>, count: number): Promise<PackageUpdate[]> {
+  const taken: PackageUpdate[] = []
+  if (count === 0) return taken
+  for await (const update of updates) {
+    taken.push(update)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
+const ids = (updates: readonly PackageUpdate[]): string[] => updates.map(({ packageId }) => packageId)
+
+describe('a subscription', () => {
+  it('tells of what comes from the moment it was made, in order', async () => {
+    const { registry, store, clock } = await lonePeer()
+    await ingest(store, 'ada', { name: 'before' })
+    const updates = registry.subscribe({ kind: 'all' })
+    await ingest(store, 'ada', { name: 'a' }, { name: 'b' })
+    const taking = take(updates, 4)
+    await clock.advance(5)
+    await ingest(store, 'ada', { name: 'a', version: '2.0.0' })
+    await ingest(store, 'bob', { name: 'a' })
+    const taken = await taking
+    expect(ids(taken)).toEqual(['a@1.0.0', 'b@1.0.0', 'a@2.0.0', 'a@1.0.0'])
+    expect(taken.map(({ type }) => type)).toEqual(['NewPackage', 'NewPackage', 'NewVersion', 'NewPackage'])
+    expect(taken[2]).toMatchObject({
+      timestamp: clock.now(),
+      package: { id: 'a@2.0.0', updatedAtMs: clock.now() }
+    })
+  })
+
+  it('goes on after a cursor without a loss or a repetition, over a restart too', async () => {
+    const { registry, store } = await lonePeer()
+    const updates = registry.subscribe({ kind: 'all' })
+    await ingest(store, 'ada', ...Array.from({ length: 200 }, (_, index) => ({ name: `p${index}` })))
+    const first = await take(updates, 70)
+    const cursor = first.at(-1)?.cursor ?? ''
+    await registry.stop()
+    await ingest(store, 'ada', { name: 'meanwhile' })
+    await registry.start()
+    const rest = await take(registry.subscribe({ kind: 'all' }, { after: cursor }), 131)
+    expect(ids([...first, ...rest])).toEqual([
+      ...Array.from({ length: 200 }, (_, index) => `p${index}@1.0.0`),
+      'meanwhile@1.0.0'
+    ])
+  })
+
+  it('hears of its topic alone, and its cursor stands after what it left out', async () => {
+    const { registry, store } = await lonePeer()
+    const ada = await seededOwner('ada')
+    const topics: Array<[Topic, string[]]> = [
+      [{ kind: 'category', category: 'web' }, ['a@1.0.0', 'd@1.0.0']],
+      [{ kind: 'tag', tag: 'rust' }, ['b@1.0.0', 'd@1.0.0']],
+      [{ kind: 'owner', owner: ada.id }, ['a@1.0.0', 'b@1.0.0', 'c@1.0.0']],
+      [{ kind: 'package', name: parsePackageName('c') }, ['c@1.0.0']]
+    ]
+    const subscriptions = topics.map(([topic]) => registry.subscribe(topic))
+    await ingest(
+      store,
+      'ada',
+      { name: 'a', category: 'web' },
+      { name: 'b', tags: ['rust', 'x'] },
+      { name: 'c' }
+    )
+    await ingest(store, 'bob', { name: 'd', category: 'web', tags: ['rust'] })
+    for (const [index, updates] of subscriptions.entries()) {
+      const expected = topics[index]?.[1] ?? []
+      expect(ids(await take(updates, expected.length))).toEqual(expected)
+    }
+  })
+
+  it('ends when its signal aborts, while it waits or not, and listens no more', async () => {
+    const { registry, store } = await lonePeer()
+    const controller = new AbortController()
+    const { signal } = controller
+    const waiting = Array.fromAsync(registry.subscribe({ kind: 'all' }, { signal }))
+    await ingest(store, 'ada', { name: 'a' })
+    await new Promise((resolve) => setImmediate(resolve))
+    controller.abort()
+    expect(ids(await waiting)).toEqual(['a@1.0.0'])
+    expect(await Array.fromAsync(registry.subscribe({ kind: 'all' }, { signal }))).toEqual([])
+  })
+
+  it('ends when the registry stops', async () => {
+    const { registry } = await lonePeer()
+    const ending = Array.fromAsync(registry.subscribe({ kind: 'all' }))
+    await new Promise((resolve) => setImmediate(resolve))
+    await registry.stop()
+    expect(await ending).toEqual([])
+  })
+
+  it('refuses a cursor that marks nothing here', async () => {
+    const [here, there] = [await lonePeer(), await lonePeer()]
+    const updates = there.registry.subscribe({ kind: 'all' })
+    await ingest(there.store, 'ada', { name: 'a' })
+    await ingest(here.store, 'bob', { name: 'b' })
+    const [foreign] = await take(updates, 1)
+    for (const cursor of [
+      foreign?.cursor ?? '',
+      '',
+      '1',
+      'zzzz',
+      `5-${'a'.repeat(16)}`,
+      '-1',
+      '1'.repeat(500)
+    ]) {
+      const following = take(here.registry.subscribe({ kind: 'all' }, { after: cursor }), 1)
+      await expect(following).rejects.toMatchObject({ code: 'ERR_INVALID_CURSOR' })
+    }
+  })
+})
