@@ -1,2 +1,27 @@
-/** The record set of a peer, its fold into tables, its search index and its blob store. @packageDocumentation */
-export {}
+/**
+ * @packageDocumentation
+ *
+ * All that a peer keeps: the set of verified records, the views folded from it, their search index, the contents of
+ * packages by CID, and what is still to be announced. One folder, SQLite and files; no network.
+ */
+
+export {
+  CorruptBlobError,
+  DataDirInUseError,
+  HashMismatchError,
+  NewerSchemaError,
+  NotStoredError,
+  QuotaExceededError,
+  StorageError,
+  type StorageFault,
+  StoreCorruptError,
+  StoreNotRunningError,
+  TooLargeError,
+  VersionExistsError
+} from './errors.ts'
+export {
+  REGISTRY_STORE_DEFAULTS,
+  type RegistryStoreComponents,
+  type RegistryStoreInit,
+  registryStore
+} from './registry-store.ts'

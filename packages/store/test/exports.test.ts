@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import * as store from '../src/index.ts'
+
+it('exports exactly this', () => {
+  expect(Object.keys(store).sort()).toEqual([
+    'CorruptBlobError',
+    'DataDirInUseError',
+    'HashMismatchError',
+    'NewerSchemaError',
+    'NotStoredError',
+    'QuotaExceededError',
+    'REGISTRY_STORE_DEFAULTS',
+    'StorageError',
+    'StoreCorruptError',
+    'StoreNotRunningError',
+    'TooLargeError',
+    'VersionExistsError',
+    'registryStore'
+  ])
+})
