@@ -9,13 +9,27 @@
 export { type ContentBlocks, contentBlocks, describeContent } from './content.ts'
 export { type BlobStoreSubject, blobStoreContract } from './contracts/blob-store-contract.ts'
 export { type CatalogueSubject, catalogueContract } from './contracts/catalogue-contract.ts'
+export {
+  type ContentRouterOptions,
+  contentRouterContract
+} from './contracts/content-router-contract.ts'
 export type { Contract, StoreOptions, StoreSubject } from './contracts/contract.ts'
+export {
+  type MarketplaceBehaviourSubject,
+  marketplaceBehaviourContract
+} from './contracts/marketplace-behaviour-contract.ts'
 export { outboxContract } from './contracts/outbox-contract.ts'
 export {
   type PackageProtocolOptions,
   type PackageProtocolSubject,
   packageProtocolContract
 } from './contracts/package-protocol-contract.ts'
+export {
+  type PeerDiscoveryOptions,
+  type PeerDiscoverySubject,
+  peerDiscoveryContract
+} from './contracts/peer-discovery-contract.ts'
+export { type RegistrySubject, registryContract } from './contracts/registry-contract.ts'
 export { registryStoreContract } from './contracts/registry-store-contract.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
