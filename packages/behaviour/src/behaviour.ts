@@ -1,7 +1,7 @@
 import type { PrivateKey } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import { contentRouter } from '@registry/content-routing'
+import { CONTENT_ROUTER_DEFAULTS, contentRouter } from '@registry/content-routing'
 import { parsePeerAddress, peerIdText } from '@registry/discovery'
 import type {
   AbortOptions,
@@ -69,7 +69,10 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
     this.peerId = peerIdText(peerIdFromPrivateKey(privateKey))
     this.contentRouter = contentRouter({
       cacheSize: dht.cacheSize,
-      providerRecordTtlMs: dht.providerRecordTtlMs
+      providerRecordTtlMs: dht.providerRecordTtlMs,
+      provideTimeoutMs: dht.queryTimeoutMs,
+      // A person waits for a look-up.
+      lookupTimeoutMs: Math.min(CONTENT_ROUTER_DEFAULTS.lookupTimeoutMs, dht.queryTimeoutMs)
     })({
       peerId: this.peerId,
       blobs: store.blobs,
@@ -77,8 +80,9 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
         block: (peerId, cid, options) => this.#require().protocol.block(peerId, cid, options)
       },
       isConnected: (peerId) => this.#isConnected(peerId),
+      connectedPeers: () => this.#running?.registryPeers() ?? [],
       clock,
-      ...(dht.enabled ? { routing: dhtRouting(dht)({ dht: () => this.#requireDht(), clock }) } : {}),
+      ...(dht.enabled ? { routing: dhtRouting({ dht: () => this.#requireDht() }) } : {}),
       ...(logger === undefined ? {} : { logger })
     })
   }
@@ -168,9 +172,10 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
 
   /** Starts and stops one after the other, however they are called. */
   #turnTo(wanted: boolean): Promise<void> {
-    if (this.#wanted === wanted) return this.#turn
-    this.#wanted = wanted
+    // A start that failed has told who asked for it.
     const before = this.#turn.catch(() => {})
+    if (this.#wanted === wanted) return wanted ? this.#turn : before
+    this.#wanted = wanted
     this.#turn = before.then(() => (wanted ? this.#start() : this.#stop()))
     return this.#turn
   }

@@ -110,18 +110,6 @@ export class TooManyRecordsError extends RegistryError<'ERR_PEER_BUSY'> {
   }
 }
 
-/** No peer of the DHT took the provider record. */
-export class NotProvidedError extends RegistryError<'ERR_NOT_PROVIDED'> {
-  constructor(content: string, cause?: unknown) {
-    super('ERR_NOT_PROVIDED', `No peer of the DHT took the announcement of ${content}`, {
-      retryable: true,
-      hint: 'It is tried again by itself, and at once when a peer connects.',
-      details: { content },
-      cause
-    })
-  }
-}
-
 /** What a synchronisation ran out of. */
 export type SyncLimit =
   /** More record IDs than the peer's records can account for. */

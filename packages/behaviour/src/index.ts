@@ -12,7 +12,6 @@ export {
   CorruptKeyError,
   InvalidAddressError,
   KeyTypeMismatchError,
-  NotProvidedError,
   NotRunningError,
   PeerFileError,
   PeerUnreachableError,

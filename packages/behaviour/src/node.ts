@@ -31,7 +31,7 @@ interface NodeServices extends Record<string, unknown> {
   identifyPush: IdentifyPush
   ping: Ping
   pubsub: GossipSub
-  internals: NodeInternals
+  capture: { internals: NodeInternals }
 }
 
 export interface RegistryNode {
@@ -112,7 +112,8 @@ export function registryNode(
         identifyPush: identifyPush(),
         ping: ping(),
         pubsub: gossip(settings, scoreOf),
-        internals: (internals) => internals,
+        // Wrapped: libp2p would take what it returns for a part of itself to start, and that is all parts.
+        capture: (internals) => ({ internals }),
         ...(dht.enabled ? { dht: providerDht(settings) } : {})
       }
     }
@@ -144,7 +145,7 @@ class LibRegistryNode implements RegistryNode {
   }
 
   get internals(): NodeInternals {
-    return this.libp2p.services.internals
+    return this.libp2p.services.capture.internals
   }
 
   get dht(): KadDHT | undefined {

@@ -193,7 +193,7 @@ export class RunningPeer {
       protocol: this.protocol,
       provide: (cid, options) => contentRouter.provide(cid, options)
     })
-    this.#holdings = holdingsExchange({ maxPerPeer: MAX_HOLDINGS_PER_PEER })({
+    this.#holdings = holdingsExchange({ maxPerPeer: Math.min(MAX_HOLDINGS_PER_PEER, dht.cacheSize) })({
       ...common,
       blobs: store.blobs,
       contentRouter,

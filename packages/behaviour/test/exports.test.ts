@@ -9,7 +9,6 @@ it('exports these names and no others', () => {
     'GOSSIP_LIMITS',
     'InvalidAddressError',
     'KeyTypeMismatchError',
-    'NotProvidedError',
     'NotRunningError',
     'PeerFileError',
     'PeerUnreachableError',

@@ -1,0 +1,144 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { manualClock } from '@registry/testing'
+import type { ContentId } from '@registry/types'
+import { describe, expect, it, vi } from 'vitest'
+import type { PeerKeyType } from '../src/index.ts'
+import { publish, signedRelease } from './fixtures.ts'
+import { memoryPeer, type TestPeer, untilReleases } from './peers.ts'
+
+const read = async ({ store: { blobs } }: TestPeer, cid: ContentId): Promise<Buffer> =>
+  Buffer.concat(await Array.fromAsync(blobs.read(cid)))
+
+describe('two peers', () => {
+  it('know of each other once connected', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    const met = await a.behaviour.connect(b.address())
+    expect(met).toMatchObject({ peerId: b.behaviour.peerId, direction: 'outbound', agent: 'p2p-registry' })
+    await a.behaviour.settled()
+    await vi.waitFor(() => expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId }]))
+    expect(a.behaviour.peers()).toMatchObject([{ peerId: b.behaviour.peerId, inSync: true }])
+    expect(await a.behaviour.knownPeers()).toMatchObject([{ peerId: b.behaviour.peerId, method: 'Manual' }])
+    expect(await a.behaviour.stats()).toMatchObject({ connectedPeers: 1, knownPeers: 1, gossipTopics: 1 })
+  })
+
+  it('have the same catalogue after connecting, whatever each had before', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    for (const name of ['one', 'two'])
+      await a.store.catalogue.ingest((await signedRelease({ name }, 1)).records)
+    await b.store.catalogue.ingest((await signedRelease({ name: 'three' }, 2)).records)
+    await a.behaviour.connect(b.address())
+    await Promise.all([untilReleases(a, 3), untilReleases(b, 3)])
+    expect(a.store.catalogue.summary()).toEqual(b.store.catalogue.summary())
+  })
+
+  it('tell each other at once of what is published', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    await a.behaviour.connect(b.address())
+    await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
+    await publish(a.store)
+    a.behaviour.announce()
+    await untilReleases(b, 1)
+    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0))
+    expect(await a.behaviour.stats()).toMatchObject({ pendingAnnouncements: 0, gossipDeliveryRate: 1 })
+  })
+
+  it('hear on connecting of what was published while each was alone', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    await publish(a.store)
+    a.behaviour.announce()
+    await a.behaviour.settled()
+    expect(await a.behaviour.stats()).toMatchObject({ pendingAnnouncements: 1 })
+    await b.behaviour.connect(a.address())
+    await untilReleases(b, 1)
+    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 5000 })
+  })
+
+  it('hand each other contents', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    const { content } = await publish(a.store)
+    await b.behaviour.connect(a.address())
+    await b.behaviour.settled()
+    expect(b.behaviour.contentRouter.providerCount(content.cid)).toBe(1)
+    await b.behaviour.contentRouter.fetch(content)
+    expect(await read(b, content.cid)).toEqual(await read(a, content.cid))
+    await b.behaviour.settled()
+    expect(a.behaviour.contentRouter.providerCount(content.cid)).toBe(2)
+  })
+
+  it('tell each other of the contents they come to hold while connected', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    await b.behaviour.connect(a.address())
+    await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
+    const { content } = await publish(a.store)
+    await a.behaviour.settled()
+    expect(b.behaviour.contentRouter.providerCount(content.cid)).toBe(1)
+  })
+
+  it('of different networks have nothing to say to each other', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer({ init: { network: { name: 'other' } } })])
+    await publish(a.store)
+    await b.behaviour.connect(a.address())
+    await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
+    expect(b.store.catalogue.counts().releases).toBe(0)
+    await expect(b.behaviour.sync(a.behaviour.peerId)).rejects.toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
+  })
+
+  it.each<PeerKeyType>(['Secp256k1', 'RSA'])(
+    'understand each other with keys of type %s',
+    async (keyType) => {
+      const privateKey = await generateKeyPair(keyType === 'RSA' ? 'RSA' : 'secp256k1')
+      const [a, b] = await Promise.all([memoryPeer({ privateKey }), memoryPeer()])
+      await publish(a.store)
+      await b.behaviour.connect(a.address())
+      await untilReleases(b, 1)
+    }
+  )
+
+  it('compare again in time, at the interval of synchronisation', async () => {
+    const clock = manualClock()
+    const [a, b] = await Promise.all([
+      memoryPeer({ clock, init: { sync: { intervalMs: 5000 } } }),
+      memoryPeer()
+    ])
+    await a.behaviour.connect(b.address())
+    await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
+    const before = clock.now()
+    expect(await a.behaviour.stats()).toMatchObject({ lastSyncedAtMs: before })
+    await b.store.catalogue.ingest((await signedRelease()).records)
+    await clock.advance(5000)
+    await untilReleases(a, 1)
+    await a.behaviour.settled()
+    expect(await a.behaviour.stats()).toMatchObject({ lastSyncedAtMs: before + 5000 })
+  })
+})
+
+describe('three peers in a line', () => {
+  const line = async (): Promise<[TestPeer, TestPeer, TestPeer]> => {
+    const [a, b, c] = await Promise.all([memoryPeer(), memoryPeer(), memoryPeer()])
+    await b.behaviour.connect(a.address())
+    await b.behaviour.connect(c.address())
+    await Promise.all([a, b, c].map(({ behaviour }) => behaviour.settled()))
+    return [a, b, c]
+  }
+
+  it('pass on what is published at one end, and the other end fetches it', async () => {
+    const [a, , c] = await line()
+    const { content, release } = await publish(a.store)
+    a.behaviour.announce()
+    await untilReleases(c, 1)
+    expect(c.store.catalogue.releases(release.owner, release.name)).toMatchObject([{ release }])
+    // Only the DHT can tell that the far end has it.
+    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 10_000 })
+    await c.behaviour.contentRouter.fetch(content)
+    expect(await read(c, content.cid)).toEqual(await read(a, content.cid))
+  })
+
+  it('ask each other once for everything', async () => {
+    const [a, b, c] = await line()
+    await a.store.catalogue.ingest((await signedRelease({ name: 'left' })).records)
+    await c.store.catalogue.ingest((await signedRelease({ name: 'right' })).records)
+    const reports = await b.behaviour.sync()
+    expect(reports.map(({ received }) => received).sort()).toEqual([1, 2])
+    expect(b.store.catalogue.counts().releases).toBe(2)
+  })
+})
