@@ -31,6 +31,14 @@ export {
 } from './contracts/peer-discovery-contract.ts'
 export { type RegistrySubject, registryContract } from './contracts/registry-contract.ts'
 export { registryStoreContract } from './contracts/registry-store-contract.ts'
+export {
+  type CorpusPack,
+  type CorpusPart,
+  corpusOrSkip,
+  corpusPath,
+  readCorpusPacks,
+  readCorpusReleases
+} from './corpus.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
   type MemoryRegistryStore,

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import * as testing from '../src/index.ts'
+
+it('exports what it promises and nothing else', () => {
+  expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
+    [
+      "blobStoreContract",
+      "catalogueContract",
+      "contentBlocks",
+      "contentRouterContract",
+      "corpusOrSkip",
+      "corpusPath",
+      "describeContent",
+      "makeRelease",
+      "manualClock",
+      "marketplaceBehaviourContract",
+      "memoryStore",
+      "memoryTransport",
+      "outboxContract",
+      "packageProtocolContract",
+      "peerDiscoveryContract",
+      "readCorpusPacks",
+      "readCorpusReleases",
+      "registryContract",
+      "registryStoreContract",
+      "seededBytes",
+      "seededOwner",
+      "seededOwnerId",
+      "seededPeerId",
+    ]
+  `)
+})
