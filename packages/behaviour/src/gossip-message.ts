@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { InvalidValueError, PROTOCOL_LIMITS, parseBytes, parseList, parseMap } from '@registry/types'
 
@@ -33,6 +34,11 @@ export function decodeGossipMessage(bytes: Uint8Array): Uint8Array[] {
     throw new InvalidValueError('message', 'is not canonical, or has a field that is not known')
   }
   return records
+}
+
+/** By which gossip knows a message it has seen: its sha2-256. The same records are the same message, whoever sends them. */
+export function gossipMessageId(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(hash('sha256', bytes, 'buffer'))
 }
 
 function parseMessage(bytes: Uint8Array): Uint8Array[] {

@@ -21,7 +21,12 @@ export {
   TooManyRecordsError,
   TransportUnavailableError
 } from './errors.ts'
-export { decodeGossipMessage, encodeGossipMessage, GOSSIP_LIMITS } from './gossip-message.ts'
+export {
+  decodeGossipMessage,
+  encodeGossipMessage,
+  GOSSIP_LIMITS,
+  gossipMessageId
+} from './gossip-message.ts'
 export {
   BEHAVIOUR_DEFAULTS,
   type BootstrapInit,

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { noise } from '@chainsafe/libp2p-noise'
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
@@ -18,6 +17,7 @@ import {
   reasonOf,
   TransportUnavailableError
 } from './errors.ts'
+import { gossipMessageId } from './gossip-message.ts'
 import { type BehaviourSettings, recordsTopic, type TransportProtocol } from './init.ts'
 import { checkListenAddresses } from './listen-address.ts'
 
@@ -229,8 +229,7 @@ function gossip(
     mcacheGossip: options.historyGossip,
     // Floodsub has no score and no limit.
     fallbackToFloodsub: false,
-    // The same records are the same message, whoever sends them.
-    msgIdFn: (message) => new Uint8Array(hash('sha256', message.data, 'buffer')),
+    msgIdFn: (message) => gossipMessageId(message.data),
     ignoreDuplicatePublishError: false,
     allowedTopics: [topic],
     maxTopicBytesPerPeer: 16 * 1024,

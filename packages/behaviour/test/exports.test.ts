@@ -20,6 +20,7 @@ it('exports these names and no others', () => {
     'announcements',
     'decodeGossipMessage',
     'encodeGossipMessage',
+    'gossipMessageId',
     'loadOrCreatePeerKey',
     'marketplaceBehaviour',
     'peerScore',

@@ -3,7 +3,7 @@ import { seededBytes } from '@registry/testing'
 import { PROTOCOL_LIMITS } from '@registry/types'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeGossipMessage, encodeGossipMessage, GOSSIP_LIMITS } from '../src/index.ts'
+import { decodeGossipMessage, encodeGossipMessage, GOSSIP_LIMITS, gossipMessageId } from '../src/index.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -13,6 +13,9 @@ describe('a gossip message', () => {
     const golden = 'a1677265636f7264738243010203420405'
     expect(hex(encodeGossipMessage(records))).toBe(golden)
     expect(decodeGossipMessage(Buffer.from(golden, 'hex')).map(hex)).toEqual(records.map(hex))
+    expect(hex(gossipMessageId(Buffer.from(golden, 'hex')))).toBe(
+      '362fe5880c54f76db34567cb18d5fc312674b63a7c101d32831071aeb0949666'
+    )
   })
 
   it('comes back as it was', () => {
