@@ -83,9 +83,10 @@ interface Run extends RegistryLayers {
   publisher: Publisher
   pins: NamePins
   startedAtMs: number
-  /** Aborts all calls that still run when it ends. */
+  /** What still runs. */
+  calls: Map<AbortController, Promise<unknown>>
+  /** Ends the subscriptions. */
   ending: AbortController
-  calls: Set<Promise<unknown>>
 }
 
 class Peer implements P2PRegistry {
@@ -121,8 +122,8 @@ class Peer implements P2PRegistry {
           publisher: new Publisher({ tmpDir, maxPackageBytes }, { store, owner, clock }),
           pins,
           startedAtMs: clock.now(),
-          ending: new AbortController(),
-          calls: new Set()
+          calls: new Map(),
+          ending: new AbortController()
         }
         this.#lastIds = { peerId: behaviour.peerId, owner: owner.id }
       } catch (error) {
@@ -137,8 +138,9 @@ class Peer implements P2PRegistry {
       const run = this.#run
       if (run === undefined) return
       this.#run = undefined
-      run.ending.abort(new NotRunningError())
-      await Promise.allSettled(run.calls)
+      run.ending.abort()
+      for (const controller of run.calls.keys()) controller.abort(new NotRunningError())
+      await Promise.allSettled(run.calls.values())
       try {
         await run.behaviour.stop()
       } finally {
@@ -308,14 +310,18 @@ class Peer implements P2PRegistry {
     operation: (run: Run, signal: AbortSignal) => Promise<T>
   ): Promise<T> {
     const run = this.#running()
-    const signal = given === undefined ? run.ending.signal : AbortSignal.any([given, run.ending.signal])
-    signal.throwIfAborted()
-    const call = operation(run, signal)
-    run.calls.add(call)
+    given?.throwIfAborted()
+    // A signal of its own: whatever is left hanging on it goes with the call.
+    const controller = new AbortController()
+    const abort = (): void => controller.abort(given?.reason)
+    given?.addEventListener('abort', abort)
+    const call = operation(run, controller.signal)
+    run.calls.set(controller, call)
     try {
       return await call
     } finally {
-      run.calls.delete(call)
+      run.calls.delete(controller)
+      given?.removeEventListener('abort', abort)
     }
   }
 

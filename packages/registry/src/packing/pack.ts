@@ -49,6 +49,9 @@ export async function packPackage(folder: string, options: PackOptions = {}): Pr
   }
 }
 
+/** Up to so many bytes of files are packed in memory: a file would take longer to make and remove than to fill. */
+const IN_MEMORY_BYTES = 1024 ** 2
+
 /** Runs `use` with the tarball of an opened source, packed if it has to be, and removes what was packed for it. */
 export async function withTarball<T>(
   opened: OpenedSource,
@@ -56,6 +59,8 @@ export async function withTarball<T>(
   use: (tarball: TarballSource) => Promise<T>
 ): Promise<T> {
   if (opened.kind === 'tarball') return use(opened.tarball)
+  const size = opened.files.reduce((sum, file) => sum + file.size, 0)
+  if (size <= IN_MEMORY_BYTES) return use(await Array.fromAsync(packFiles(opened.files, options)))
   const { home, path } = await writePackage(opened, options)
   try {
     return await use(path)
@@ -66,14 +71,15 @@ export async function withTarball<T>(
 
 async function writePackage(
   { manifest, files }: Extract<OpenedSource, { kind: 'files' }>,
-  { tmpDir = tmpdir(), signal, limits }: PackOptions
+  options: PackOptions
 ): Promise<{ home: string; path: string }> {
+  const { tmpDir = tmpdir(), signal } = options
   await mkdir(tmpDir, { recursive: true, mode: 0o700 })
   const home = await mkdtemp(join(tmpDir, 'package-'))
   const path = join(home, tarballFileName(manifest.name, manifest.version))
   try {
     await pipeline(
-      bounded(gzip(writeTar(inTarOrder(files))), { ...PACKING_LIMITS, ...limits }),
+      packFiles(files, options),
       createWriteStream(path, { flags: 'wx' }),
       signal === undefined ? {} : { signal }
     )
@@ -92,12 +98,14 @@ function inTarOrder(files: readonly TarSource[]): TarSource[] {
     .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
 }
 
-async function* bounded(
-  tarball: AsyncIterable<Uint8Array>,
-  { maxPackageBytes }: PackingLimits
+async function* packFiles(
+  files: readonly TarSource[],
+  { limits, signal }: PackOptions
 ): AsyncGenerator<Uint8Array> {
+  const { maxPackageBytes } = { ...PACKING_LIMITS, ...limits }
   let size = 0
-  for await (const chunk of tarball) {
+  for await (const chunk of gzip(writeTar(inTarOrder(files)))) {
+    signal?.throwIfAborted()
     size += chunk.length
     if (size > maxPackageBytes) throw new PackageTooLargeError('The tarball', maxPackageBytes, 'bytes')
     yield chunk
