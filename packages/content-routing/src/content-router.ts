@@ -62,9 +62,14 @@ export interface ContentRouterComponents {
   /** The DHT; without one, only peers that told us themselves are known as providers. */
   routing?: ProviderRouting
   isConnected: (peerId: PeerIdText) => boolean
+  /** Peers that are asked for a content of which no provider is known yet; without this, only the DHT is. */
+  connectedPeers?: () => readonly PeerIdText[]
   clock: Clock
   logger?: Logger
 }
+
+/** Connected peers that are asked at a venture. */
+const MAX_CANDIDATES = 8
 
 /** 20 providers are as many as one Kademlia neighbourhood gives. */
 export const CONTENT_ROUTER_DEFAULTS: Required<ContentRouterInit> = Object.freeze({
@@ -260,6 +265,20 @@ class ContentRouterImpl implements ContentRouter {
     return { peerId, reputation: this.reputation(peerId), lastSeenMs }
   }
 
+  /** Providers, and while none is known the best connected peers: to ask one costs less than a walk of the DHT. */
+  async *#findSources(
+    cid: ContentId,
+    limit: number,
+    signal: AbortSignal
+  ): AsyncGenerator<{ peerId: PeerIdText }> {
+    if (this.#cached(cid).length === 0) {
+      const connected = this.#components.connectedPeers?.() ?? []
+      const best = connected.toSorted((a, b) => this.reputation(b) - this.reputation(a))
+      for (const peerId of best.slice(0, MAX_CANDIDATES)) yield { peerId }
+    }
+    yield* this.findProviders(cid, { limit, signal })
+  }
+
   /** Best first. */
   #cached(cid: ContentId): ContentProvider[] {
     return this.#cache
@@ -386,7 +405,7 @@ class ContentRouterImpl implements ContentRouter {
         blocks,
         clock,
         logger,
-        findProviders: (limit, signal) => this.findProviders(content.cid, { limit, signal }),
+        findProviders: (limit, signal) => this.#findSources(content.cid, limit, signal),
         compare: (a, b) => this.#compare(a, b),
         onExchange: (peerId, outcome) => this.updateProviderReputation(peerId, outcome),
         onNoProvider: (peerId) => this.removeProvider(content.cid, peerId),

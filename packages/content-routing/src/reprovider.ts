@@ -133,7 +133,9 @@ export class Reprovider {
   #wake(): void {
     const { clock, routing } = this.#components
     this.#cancelTimer()
-    while (this.#running && routing !== undefined && this.#active < MAX_CONCURRENT) {
+    // One alone finds out whether the network is back.
+    const room = (): boolean => this.#active < (this.#failures === 0 ? MAX_CONCURRENT : 1)
+    while (this.#running && routing !== undefined && room()) {
       const next = this.#next()
       if (next === undefined) return
       const waitMs = Math.max(next.dueMs, this.#pausedUntilMs) - clock.now()

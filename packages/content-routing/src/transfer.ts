@@ -18,6 +18,8 @@ import { type ExchangeOutcome, smoothLatency } from './reputation.ts'
 const PART = 'registry:content-routing:transfer'
 /** A source that failed this often in a row is given up for this content. */
 const MAX_FAILURES = 3
+/** A source that lacked this many blocks in a row is taken to lack the rest. */
+const MAX_LACKING = 8
 const FIRST_REST_MS = 500
 /** Until one block came, a source is expected to take this long. */
 const ASSUMED_LATENCY_MS = 100
@@ -59,6 +61,9 @@ interface Source {
   restsUntilMs: number
   inFlight: number
   latencyMs: number | undefined
+  /** Blocks it said it does not have, and how many of them in a row. */
+  lacks: Set<ContentId>
+  lacksInRow: number
   /** In a row. */
   failures: number
   /** Blocks in a row that came from another source before. */
@@ -157,14 +162,33 @@ export class Transfer {
     const work = [...this.#missing.values()]
       .filter(needsSource)
       .sort((a, b) => Number(b.late) - Number(a.late))
+    this.#dismissEmpty()
     this.#activate(work)
     for (const block of work) {
+      if (!this.#hasRoom()) break
       const source = this.#sourceFor(block)
       if (source !== undefined) void this.#ask(source, block)
-      // Nobody has room for a block that nobody was asked for.
-      else if (!block.late) break
     }
     this.#findSources(work.some((block) => block.late && needsSource(block)))
+  }
+
+  /** Gives up sources that have nothing of what is still to come. */
+  #dismissEmpty(): void {
+    for (const source of this.#sources.values()) {
+      const { state, lacks, lacksInRow, delivered, peerId } = source
+      if (state === 'given up' || lacks.size === 0) continue
+      if (lacksInRow < MAX_LACKING && !this.#missing.keys().every((cid) => lacks.has(cid))) continue
+      if (!delivered) this.#components.onNoProvider(peerId)
+      this.#dismiss(source, 'given up')
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#sources.values().some((source) => this.#isFree(source))
+  }
+
+  #isFree({ state, inFlight }: Source): boolean {
+    return state === 'active' && inFlight < this.#init.windowBlocks
   }
 
   /** One source for each missing block, and one more for each that is late, up to the bound, the best first. */
@@ -181,13 +205,12 @@ export class Transfer {
     for (const source of ready.slice(0, Math.max(0, wanted - active))) source.state = 'active'
   }
 
-  /** Of the active sources that have room and were not asked for it, the one from which it is expected first. */
+  /** Of the active sources that have room, and were not asked for it, the one from which it is expected first. */
   #sourceFor(block: Block): Source | undefined {
     const expectedMs = ({ inFlight, latencyMs }: Source): number =>
       (inFlight + 1) * (latencyMs ?? ASSUMED_LATENCY_MS)
     return [...this.#sources.values()]
-      .filter(({ state, inFlight }) => state === 'active' && inFlight < this.#init.windowBlocks)
-      .filter((source) => !block.asked.has(source))
+      .filter((source) => this.#isFree(source) && !block.asked.has(source) && !source.lacks.has(block.cid))
       .sort((a, b) => expectedMs(a) - expectedMs(b) || this.#components.compare(a.peerId, b.peerId))
       .at(0)
   }
@@ -227,6 +250,8 @@ export class Transfer {
           restsUntilMs: 0,
           inFlight: 0,
           latencyMs: undefined,
+          lacks: new Set(),
+          lacksInRow: 0,
           failures: 0,
           lateBlocks: 0,
           delivered: false
@@ -284,8 +309,8 @@ export class Transfer {
   ): Promise<void> {
     const { onExchange, onNoProvider } = this.#components
     if (bytes === undefined) {
-      onNoProvider(source.peerId)
-      this.#dismiss(source, 'given up')
+      source.lacks.add(block.cid)
+      source.lacksInRow += 1
       return
     }
     const genuine = await this.#store(block, bytes)
@@ -299,6 +324,7 @@ export class Transfer {
     onExchange(source.peerId, { success: true, latencyMs })
     source.latencyMs = smoothLatency(source.latencyMs, latencyMs)
     source.failures = 0
+    source.lacksInRow = 0
     source.lateBlocks = 0
     source.delivered = true
     if (!this.#missing.delete(block.cid)) return
