@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { projects: ['packages/*', 'apps/*', 'examples/*', 'e2e'], passWithNoTests: false }
+  test: { projects: ['packages/*', 'apps/*', 'examples/*', 'e2e', 'bench'], passWithNoTests: false }
 })

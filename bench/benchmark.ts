@@ -1,0 +1,96 @@
+import { distribution, spread } from './statistics.ts'
+
+/** One figure. `subject` is ours, or what ours is compared with in the same run. */
+export interface Row {
+  bench: string
+  /** What was done, such as `search-warm`. */
+  case: string
+  subject: string
+  /** What of the samples the value is: `p50`, `median`, `max`, or `target` of a figure that was stated, not measured. */
+  metric: string
+  value: number
+  unit: string
+  /** How many samples the value is made from; 0 of a target. */
+  n: number
+}
+
+export interface RunOptions {
+  /** Aborts when the person or the time limit ends the run; everything that was started is then stopped all the same. */
+  signal: AbortSignal
+  /** Few samples: shows that the benchmark works, not how fast anything is. */
+  quick: boolean
+}
+
+export interface Benchmark {
+  readonly name: string
+  /** One line for the list. */
+  readonly description: string
+  /** Leaves nothing behind, neither processes nor files, also when it rejects. */
+  run(report: Report, options: RunOptions): Promise<void>
+}
+
+/** Where a benchmark puts its figures, and the forms most of them have. */
+export class Report {
+  readonly #bench: string
+  readonly #onRow: (row: Row) => void
+  readonly #onProgress: (text: string) => void
+
+  constructor(bench: string, output: { onRow: (row: Row) => void; onProgress: (text: string) => void }) {
+    this.#bench = bench
+    this.#onRow = output.onRow
+    this.#onProgress = output.onProgress
+  }
+
+  /** Tells the person who waits what is being done now. */
+  progress(text: string): void {
+    this.#onProgress(text)
+  }
+
+  row(row: Omit<Row, 'bench'>): void {
+    this.#onRow({ bench: this.#bench, ...row, value: Number(row.value.toPrecision(5)) })
+  }
+
+  /** How long one thing took, many times: p50, p95 and p99. */
+  latencies(name: string, subject: string, samplesMs: readonly number[]): void {
+    const n = samplesMs.length
+    for (const [metric, value] of Object.entries(distribution(samplesMs))) {
+      this.row({ case: name, subject, metric, value, unit: 'ms', n })
+    }
+  }
+
+  /** One figure a round: median, least and greatest. */
+  rounds(name: string, subject: string, unit: string, samples: readonly number[]): void {
+    const { median, min, max } = spread(samples)
+    for (const [metric, value] of Object.entries({ median, min, max })) {
+      this.row({ case: name, subject, metric, value, unit, n: samples.length })
+    }
+  }
+
+  /** The rounds of several subjects, and of `ours` divided by each other one round by round. */
+  comparison(name: string, unit: string, samples: ReadonlyMap<string, readonly number[]>): void {
+    for (const [subject, values] of samples) this.rounds(name, subject, unit, values)
+    const ours = samples.get('ours') ?? []
+    for (const [subject, values] of samples) {
+      if (subject === 'ours') continue
+      const ratios = values.flatMap((value, round) => (ours[round] ?? Number.NaN) / value)
+      this.rounds(name, `ours/${subject}`, 'ratio', ratios)
+    }
+  }
+
+  /**
+   * A bound that somebody stated without saying of which percentile, and by how much the samples' p99 stays below it.
+   */
+  target(name: string, subject: string, targetMs: number, samplesMs: readonly number[]): void {
+    this.row({ case: name, subject, metric: 'target', value: targetMs, unit: 'ms', n: 0 })
+    const { p99 } = distribution(samplesMs)
+    const n = samplesMs.length
+    this.row({
+      case: name,
+      subject: 'ours',
+      metric: `p99/${subject}`,
+      value: p99 / targetMs,
+      unit: 'ratio',
+      n
+    })
+  }
+}

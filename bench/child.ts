@@ -1,0 +1,70 @@
+import { type ChildProcess, fork, type Serializable } from 'node:child_process'
+import { once } from 'node:events'
+
+/** Longer than a peer gives itself. */
+const STOP_TIMEOUT_MS = 20_000
+
+/** Resolves when the process has ended: after SIGTERM, and where that does not help in time, after SIGKILL. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const ended = once(child, 'exit')
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+  child.kill('SIGTERM')
+  await ended
+  clearTimeout(force)
+}
+
+/** A module run as a process of its own, with which messages are exchanged. */
+export interface Helper<Command extends Serializable, Event> {
+  tell(command: Command): void
+  /** The next event that the condition takes. Rejects when the process ends or the signal aborts. */
+  next<Found extends Event>(condition: (event: Event) => event is Found, signal: AbortSignal): Promise<Found>
+  on(listener: (event: Event) => void): void
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the module `file` of this folder. It gets `init` as JSON in its first argument, and ends when its channel to
+ * this process closes, however this process ends.
+ */
+export function startHelper<Command extends Serializable, Event>(
+  file: string,
+  init: unknown,
+  isEvent: (value: unknown) => value is Event
+): Helper<Command, Event> {
+  const child = fork(`${import.meta.dirname}/${file}`, [JSON.stringify(init)], { serialization: 'advanced' })
+  const listeners = new Set<(event: Event) => void>()
+  child.on('message', (message: unknown) => {
+    if (!isEvent(message)) return
+    for (const listener of listeners) listener(message)
+  })
+  return {
+    tell: (command) => {
+      child.send(command)
+    },
+    next: (condition, signal) =>
+      new Promise((resolve, reject) => {
+        const settle = (act: () => void): void => {
+          listeners.delete(listener)
+          child.off('exit', onExit)
+          signal.removeEventListener('abort', onAbort)
+          act()
+        }
+        const listener = (event: Event): void => {
+          if (condition(event)) settle(() => resolve(event))
+        }
+        const onExit = (code: number | null): void =>
+          settle(() => reject(new Error(`${file} ended with code ${code}`)))
+        const onAbort = (): void => settle(() => reject(signal.reason))
+        if (signal.aborted) return reject(signal.reason)
+        if (child.exitCode !== null) return onExit(child.exitCode)
+        listeners.add(listener)
+        child.once('exit', onExit)
+        signal.addEventListener('abort', onAbort)
+      }),
+    on: (listener) => {
+      listeners.add(listener)
+    },
+    stop: () => stopProcess(child)
+  }
+}

@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rmdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+
+const main = join(import.meta.dirname, '../main.ts')
+const execute = promisify(execFile)
+const TIMEOUT_MS = 120_000
+
+interface Ended {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+async function bench(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const command = execute(process.execPath, [...process.execArgv, main, ...args], {
+    timeout: TIMEOUT_MS,
+    env: { ...process.env, ...env }
+  })
+  return await command.then(
+    (output) => ({ code: 0, ...output }),
+    (error: Ended) => error
+  )
+}
+
+function rowsOf(stdout: string): Array<Record<string, unknown>> {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+/** Nothing about speed: that the machine of a test is busy or slow is no fault. */
+function expectRows(ended: Ended, bench: string): Array<Record<string, unknown>> {
+  expect(ended.code, ended.stderr).toBe(0)
+  const rows = rowsOf(ended.stdout)
+  for (const row of rows) {
+    expect(Object.keys(row)).toEqual(['bench', 'case', 'subject', 'metric', 'value', 'unit', 'n'])
+    expect(row).toMatchObject({
+      bench,
+      case: expect.stringMatching(/./),
+      subject: expect.stringMatching(/./),
+      metric: expect.stringMatching(/./),
+      unit: expect.stringMatching(/./)
+    })
+    expect(row.value).toSatisfy((value) => Number.isFinite(value) && Number(value) > 0)
+    expect(row.n).toSatisfy((n) => Number.isInteger(n) && (Number(n) > 0 || row.metric === 'target'))
+  }
+  return rows
+}
+
+function figures(rows: Array<Record<string, unknown>>): string[] {
+  return rows.map((row) => `${row.case} ${row.subject} ${row.metric}`)
+}
+
+describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
+  it('lists what it has and explains itself', async () => {
+    const listed = await bench(['--list'])
+    expect(listed.code).toBe(0)
+    for (const name of ['network', 'exchange', 'store']) expect(listed.stdout).toContain(`  ${name} `)
+    const explained = await bench(['--help'])
+    expect(explained.code).toBe(0)
+    expect(explained.stdout).toContain('Usage: pnpm bench')
+  })
+
+  it('refuses a benchmark or an option it does not have, with the list, and prints no figure', async () => {
+    for (const argument of ['speed', '--fast']) {
+      const { code, stdout, stderr } = await bench([argument, '--json'])
+      expect(code).toBe(2)
+      expect(stdout).toBe('')
+      expect(stderr).toContain('network')
+    }
+  })
+
+  it('measures a network of processes and leaves neither process nor file behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'registry-bench-smoke-'))
+    const ended = await bench(['network', '--quick', '--json'], { TMPDIR: folder })
+    const found = figures(expectRows(ended, 'network'))
+    for (const name of ['search-warm', 'lookup-cold', 'publish-visible-everywhere', 'gossip-mesh-6']) {
+      expect(found).toEqual(
+        expect.arrayContaining([
+          `${name} ours p50`,
+          `${name} ours p95`,
+          `${name} ours p99`,
+          `${name} original-target target`,
+          `${name} ours p99/original-target`
+        ])
+      )
+    }
+    expect(await readdir(folder)).toEqual([])
+    // Each peer has its data folder among its arguments.
+    expect((await execute('ps', ['-A', '-o', 'args'])).stdout).not.toContain(folder)
+    await rmdir(folder)
+  })
+
+  it('measures exchanges and the store beside what they are compared with', async () => {
+    const ended = await bench(['exchange', 'store', '--quick', '--json'])
+    const lines = rowsOf(ended.stdout)
+    for (const name of ['exchange', 'store']) {
+      const own = lines.filter((row) => row.bench === name).map((row) => JSON.stringify(row))
+      const found = figures(expectRows({ ...ended, stdout: own.join('\n') }, name))
+      expect(found.some((figure) => / ours\/.* median$/.test(figure))).toBe(true)
+    }
+  })
+})
