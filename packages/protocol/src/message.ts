@@ -41,11 +41,15 @@ export function parseResponse(frame: Uint8Array): ResponseMessage {
       return { id, status: map.status }
     case 'error': {
       const error = parseText(map.error, 'response.error', 64)
-      if (!/^ERR_[A-Z0-9_]+$/.test(error))
-        throw new InvalidValueError('response.error', 'must be an error code')
+      if (!isWireCode(error)) throw new InvalidValueError('response.error', 'must be an error code')
       return { id, status: 'error', error }
     }
     default:
       throw new InvalidValueError('response.status', 'is not known')
   }
+}
+
+/** Whether an error code may travel. */
+export function isWireCode(code: string): boolean {
+  return /^ERR_[A-Z0-9_]{1,60}$/.test(code)
 }

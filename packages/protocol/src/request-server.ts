@@ -2,7 +2,13 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { type Clock, isRegistryError, type PeerIdText } from '@registry/types'
 import { FrameFault } from './frame-decoder.ts'
 import { FramedStream } from './framed-stream.ts'
-import { encodeMessage, parseRequest, type RequestMessage, type ResponseMessage } from './message.ts'
+import {
+  encodeMessage,
+  isWireCode,
+  parseRequest,
+  type RequestMessage,
+  type ResponseMessage
+} from './message.ts'
 import { MAX_UNANSWERED_BYTES, type Method, type ProtocolShape } from './method.ts'
 
 /** Answers one method from its parameters as they came; undefined when there is no result to send. */
@@ -180,6 +186,7 @@ class ServedStream {
       return { id, status: 'error', error: 'ERR_BAD_REQUEST' }
     }
     if (isRegistryError(error, 'ERR_PEER_BUSY')) return { id, status: 'busy' }
-    return { id, status: 'error', error: isRegistryError(error) ? error.code : 'ERR_INTERNAL' }
+    const tellable = isRegistryError(error) && isWireCode(error.code)
+    return { id, status: 'error', error: tellable ? error.code : 'ERR_INTERNAL' }
   }
 }
