@@ -54,7 +54,8 @@ export {
   SourceUnreadableError,
   TargetNotEmptyError,
   UnsafeEntryError,
-  UnsafePathError
+  UnsafePathError,
+  UnwritableError
 } from './packing/errors.ts'
 export { PACKING_LIMITS, type PackingLimits } from './packing/limits.ts'
 export { MANIFEST_FILES, type ManifestFile } from './packing/manifest.ts'

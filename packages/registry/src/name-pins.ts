@@ -8,6 +8,7 @@ import {
   parsePackageName
 } from '@registry/types'
 import { CorruptNamesError } from './errors.ts'
+import { hasCode } from './packing/errors.ts'
 
 const MAX_FILE_BYTES = 64 * 1024 ** 2
 
@@ -48,7 +49,7 @@ async function read(path: string): Promise<Map<PackageName, OwnerId>> {
       owners.set(parsePackageName(name), parseOwnerId(owner, `names.${name}`))
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return owners
+    if (hasCode(error, 'ENOENT')) return owners
     throw new CorruptNamesError(path, error)
   }
   return owners

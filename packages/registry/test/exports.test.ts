@@ -23,6 +23,7 @@ it('exports what is documented, and nothing else', () => {
     'TargetNotEmptyError',
     'UnsafeEntryError',
     'UnsafePathError',
+    'UnwritableError',
     'VersionConflictedError',
     'VersionExistsError',
     'createRegistry',

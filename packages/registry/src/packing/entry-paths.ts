@@ -1,6 +1,8 @@
 import { PackageTooLargeError, UnsafePathError } from './errors.ts'
 import type { PackingLimits } from './limits.ts'
 
+/** What the file systems in use take for one name. */
+const MAX_PART_BYTES = 255
 // Names that Windows gives to devices, with any extension.
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i
 // Git's own folder, and the name that Windows makes of it: whoever unpacks one runs the hooks in it.
@@ -53,6 +55,9 @@ export class EntryPaths {
     for (const part of path.split('/')) {
       if (part === '' || part === '.' || part === '..') {
         throw new UnsafePathError(path, `has ${JSON.stringify(part)} for a part`)
+      }
+      if (Buffer.byteLength(part) > MAX_PART_BYTES) {
+        throw new UnsafePathError(path, `has a part longer than ${MAX_PART_BYTES} bytes`)
       }
       if (part.endsWith('.') || part.endsWith(' '))
         throw new UnsafePathError(path, 'has a part that ends in "." or a space')

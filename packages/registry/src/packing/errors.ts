@@ -93,6 +93,18 @@ export class SourceUnreadableError extends RegistryError<'ERR_SOURCE_UNREADABLE'
   }
 }
 
+/** The disk refused what was to be written: it is full, or the folder is not the user's. */
+export class UnwritableError extends RegistryError<'ERR_STORAGE'> {
+  constructor(path: string, cause: unknown) {
+    super('ERR_STORAGE', `${quote(path)} cannot be written: ${reasonOf(cause)}`, {
+      retryable: hasCode(cause, 'ENOSPC', 'EDQUOT'),
+      hint: 'Make room, or check that the folder is yours and writable.',
+      details: { path: path.slice(0, 1024) },
+      cause
+    })
+  }
+}
+
 /** A package is unpacked into a folder of its own only. */
 export class TargetNotEmptyError extends RegistryError<'ERR_TARGET_NOT_EMPTY'> {
   constructor(path: string) {
@@ -101,6 +113,11 @@ export class TargetNotEmptyError extends RegistryError<'ERR_TARGET_NOT_EMPTY'> {
       details: { path: path.slice(0, 1024) }
     })
   }
+}
+
+/** Whether the operating system refused something. */
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
 }
 
 /** Whether Node gave this error one of these codes, as `ENOENT`. */
@@ -115,5 +132,6 @@ function quote(path: string): string {
 function reasonOf(cause: unknown): string {
   if (hasCode(cause, 'ENOENT')) return 'it does not exist'
   if (hasCode(cause, 'EACCES', 'EPERM')) return 'access is denied'
+  if (hasCode(cause, 'ENOSPC', 'EDQUOT')) return 'there is no room left'
   return cause instanceof Error ? cause.message : String(cause)
 }

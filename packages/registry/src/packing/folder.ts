@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, readFile } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AbortOptions } from '@registry/types'
 import ignore, { type Ignore } from 'ignore'
@@ -22,20 +22,12 @@ const READ_BYTES = 64 * 1024
 const IGNORE_FILE = '.registryignore'
 const NEVER_PACKED = new Set(['.git', 'node_modules', '.DS_Store'])
 
-/** The manifest at the top of a folder. @throws ERR_NO_MANIFEST, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_SOURCE_UNREADABLE */
+/** The manifest at the top of a folder. @throws ERR_NO_MANIFEST, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE */
 export async function readManifest(folder: string): Promise<{ file: ManifestFile; bytes: Uint8Array }> {
-  let names: Set<string>
-  try {
-    names = new Set(await readdir(folder))
-  } catch (error) {
-    throw new SourceUnreadableError(folder, error)
-  }
+  const names = new Set(await readdir(folder))
   const file = MANIFEST_FILES.find((name) => names.has(name))
   if (file === undefined) throw new NoManifestError(folder, MANIFEST_FILES)
-  const { size, content } = await fileSource(folder, file)
-  if (size > PACKING_LIMITS.maxManifestBytes)
-    throw new PackageTooLargeError(file, PACKING_LIMITS.maxManifestBytes, 'bytes')
-  return { file, bytes: Buffer.concat(await Array.fromAsync(content())) }
+  return { file, bytes: await readWhole(folder, file) }
 }
 
 /**
@@ -87,15 +79,19 @@ async function allFiles(folder: string, manifest: ManifestFile, options: AbortOp
 
 async function ignoreRules(folder: string): Promise<string> {
   try {
-    const { size } = await lstat(join(folder, IGNORE_FILE))
-    if (size > PACKING_LIMITS.maxManifestBytes) {
-      throw new PackageTooLargeError(IGNORE_FILE, PACKING_LIMITS.maxManifestBytes, 'bytes')
-    }
-    return await readFile(join(folder, IGNORE_FILE), 'utf8')
+    return Buffer.from(await readWhole(folder, IGNORE_FILE)).toString()
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return ''
     throw error
   }
+}
+
+/** A file that is small, or refused. */
+async function readWhole(folder: string, path: string): Promise<Uint8Array> {
+  const { maxManifestBytes } = PACKING_LIMITS
+  const { size, content } = await fileSource(folder, path)
+  if (size > maxManifestBytes) throw new PackageTooLargeError(path, maxManifestBytes, 'bytes')
+  return Buffer.concat(await Array.fromAsync(content()))
 }
 
 function isIgnored(rules: Ignore, path: string, isFolder: boolean): boolean {

@@ -1,9 +1,11 @@
 /// <reference path="./npm-packlist.d.ts" />
 import { readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
+import { isRegistryError } from '@registry/types'
 import packlist, { type PackTree, type WalkerEntry } from 'npm-packlist'
 import { entryKind } from './entry-kind.ts'
-import { hasCode, UnsafeEntryError } from './errors.ts'
+import { hasCode, isSystemError, SourceUnreadableError, UnsafeEntryError } from './errors.ts'
+import { PACKING_LIMITS } from './limits.ts'
 import { isTable } from './manifest-format.ts'
 
 /**
@@ -11,13 +13,19 @@ import { isTable } from './manifest-format.ts'
  * npm's own rules, bundled dependencies included. Paths are relative, with "/", in no order. Runs none of its scripts.
  *
  * @throws {UnsafeEntryError} ERR_UNSAFE_ENTRY, the rules take a link or the like, which npm would silently leave out
+ * @throws {SourceUnreadableError} ERR_SOURCE_UNREADABLE, a bundled package.json or a rule cannot be read
  */
 export function npmFiles(folder: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    new LinkWalker(treeOf(folder), { isPackage: true })
+    const fail = (error: unknown): void => {
+      reject(
+        isRegistryError(error) || isSystemError(error) ? error : new SourceUnreadableError(folder, error)
+      )
+    }
+    new LinkWalker(treeOf(folder, fail), { isPackage: true })
       // The walker marks names that start with "@" by "./".
       .on('done', (files: string[]) => resolve(files.map((file) => file.replace(/^\.\//, ''))))
-      .on('error', reject)
+      .on('error', fail)
       .start()
   })
 }
@@ -25,6 +33,15 @@ export function npmFiles(folder: string): Promise<string[]> {
 class LinkWalker extends packlist.Walker {
   override walker(entry: string, options: object, callback: () => void): void {
     new LinkWalker(this.tree, this.walkerOpt(entry, options)).on('done', callback).start()
+  }
+
+  override onReadIgnoreFile(file: string | symbol, data: string, callback: () => void): void {
+    try {
+      super.onReadIgnoreFile(file, data, callback)
+    } catch (error) {
+      // The walker calls this from where nobody catches.
+      this.emit('error', error)
+    }
   }
 
   override onstat(options: WalkerEntry, callback: () => void): void {
@@ -40,20 +57,32 @@ class LinkWalker extends packlist.Walker {
   }
 }
 
+type EdgeLookup = (from: string, name: string) => ReturnType<PackTree['edgesOut']['get']>
+
 /** The installed packages as the walker asks for them: each looked up the way Node does, none above the root. */
-function treeOf(root: string): PackTree {
+function treeOf(root: string, fail: (error: unknown) => void): PackTree {
   const known = new Map<string, PackTree>()
   const tree = (path: string, document: Record<string, unknown>): PackTree => {
     const node: PackTree = {
       path,
       package: packingFields(document),
       isProjectRoot: path === root,
-      edgesOut: { get: (name) => edge(path, name) }
+      edgesOut: {
+        get(name) {
+          try {
+            return edge(path, name)
+          } catch (error) {
+            // The walker asks from where nobody catches.
+            fail(error)
+            return undefined
+          }
+        }
+      }
     }
     known.set(path, node)
     return node
   }
-  const edge = (from: string, name: string): ReturnType<PackTree['edgesOut']['get']> => {
+  const edge: EdgeLookup = (from, name) => {
     for (let folder = from; ; folder = dirname(folder)) {
       const path = join(folder, 'node_modules', name)
       const document = known.has(path) ? {} : readPackageJson(path)
@@ -97,9 +126,9 @@ function packingFields(document: Record<string, unknown>): Record<string, unknow
   return fields
 }
 
-/** The walker's rules know no "./" before a path. */
+/** The walker's rules know no "./" before a path, and fail on one that no file can have. */
 function fromTop(path: string): string {
-  return posix.join('/', path).slice(1)
+  return path.length > PACKING_LIMITS.maxPathBytes ? '' : posix.join('/', path).slice(1)
 }
 
 function textsIn(value: unknown): Record<string, string> {

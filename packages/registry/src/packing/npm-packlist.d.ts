@@ -28,6 +28,7 @@ declare module 'npm-packlist' {
     start(): this
     walkerOpt(entry: string, options: object): { isPackage?: boolean }
     walker(entry: string, options: object, callback: () => void): void
+    onReadIgnoreFile(file: string | symbol, data: string, callback: () => void): void
     onstat(options: WalkerEntry, callback: () => void): void
   }
 

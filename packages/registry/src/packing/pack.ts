@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type AbortOptions, InvalidValueError, tarballFileName } from '@registry/types'
-import { PackageTooLargeError } from './errors.ts'
+import { isSystemError, PackageTooLargeError, UnwritableError } from './errors.ts'
 import { gzip } from './gzip.ts'
 import { PACKING_LIMITS, type PackingLimits } from './limits.ts'
 import { type OpenedSource, openSource } from './source.ts'
@@ -35,7 +35,8 @@ export interface PackedPackage {
  * bytes of their paths, without owners and dates, the mode 755 for what its owner may execute and else 644, compressed by
  * code that comes with this package. No script of the package is run.
  *
- * @throws as `inspectTarball`; ERR_SOURCE_CHANGED (retryable), a file changed meanwhile; ERR_INVALID_VALUE, no folder
+ * @throws as `inspectTarball`; ERR_SOURCE_CHANGED (retryable), a file changed meanwhile; ERR_INVALID_VALUE, no folder;
+ *   ERR_STORAGE, the disk refused the tarball
  */
 export async function packPackage(folder: string, options: PackOptions = {}): Promise<PackedPackage> {
   const opened = await openSource({ kind: 'path', path: folder }, options)
@@ -74,8 +75,7 @@ async function writePackage(
   options: PackOptions
 ): Promise<{ home: string; path: string }> {
   const { tmpDir = tmpdir(), signal } = options
-  await mkdir(tmpDir, { recursive: true, mode: 0o700 })
-  const home = await mkdtemp(join(tmpDir, 'package-'))
+  const home = await makeHome(tmpDir)
   const path = join(home, tarballFileName(manifest.name, manifest.version))
   try {
     await pipeline(
@@ -87,7 +87,16 @@ async function writePackage(
   } catch (error) {
     await rm(home, { recursive: true, force: true })
     signal?.throwIfAborted()
-    throw error
+    throw isSystemError(error) ? new UnwritableError(path, error) : error
+  }
+}
+
+async function makeHome(tmpDir: string): Promise<string> {
+  try {
+    await mkdir(tmpDir, { recursive: true, mode: 0o700 })
+    return await mkdtemp(join(tmpDir, 'package-'))
+  } catch (error) {
+    throw isSystemError(error) ? new UnwritableError(tmpDir, error) : error
   }
 }
 

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type AbortOptions, InvalidValueError, type PublishSource, parseVersion } from '@registry/types'
 import { EntryPaths } from './entry-paths.ts'
-import { NoManifestError, SourceUnreadableError } from './errors.ts'
+import { isSystemError, NoManifestError, SourceUnreadableError } from './errors.ts'
 import { folderFiles, readManifest } from './folder.ts'
 import { PACKING_LIMITS } from './limits.ts'
 import { MANIFEST_FILES, type ManifestFile, parseManifest, withVersion } from './manifest.ts'
@@ -24,7 +25,8 @@ export async function openSource(
   options: AbortOptions & { version?: string } = {}
 ): Promise<OpenedSource> {
   if (source.kind === 'files') return openFiles(source.files, options.version)
-  if (source.kind === 'path' && (await isFolder(source.path))) return openFolder(source.path, options)
+  if (source.kind === 'path' && (await isFolder(source.path)))
+    return openFolder(resolve(source.path), options)
   if (options.version !== undefined) {
     throw new InvalidValueError('version', 'cannot be given for a tarball, which is published as it is')
   }
@@ -43,13 +45,17 @@ async function openFolder(
   folder: string,
   options: AbortOptions & { version?: string }
 ): Promise<OpenedSource> {
-  const { file, bytes } = await readManifest(folder)
-  const { manifest, replacement } = readAs(file, bytes, options.version)
-  const files = await folderFiles(folder, file, options)
-  return {
-    kind: 'files',
-    manifest,
-    files: files.map((source) => (source.path === file ? replacement : source))
+  try {
+    const { file, bytes } = await readManifest(folder)
+    const { manifest, replacement } = readAs(file, bytes, options.version)
+    const files = await folderFiles(folder, file, options)
+    return {
+      kind: 'files',
+      manifest,
+      files: files.map((source) => (source.path === file ? replacement : source))
+    }
+  } catch (error) {
+    throw isSystemError(error) ? new SourceUnreadableError(folder, error) : error
   }
 }
 

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { hasCode, TargetNotEmptyError } from './errors.ts'
+import { hasCode, isSystemError, TargetNotEmptyError, UnwritableError } from './errors.ts'
 import { readTarball, type TarballOptions, type TarballSource, type TarballSummary } from './tarball.ts'
 
 /**
@@ -10,7 +10,8 @@ import { readTarball, type TarballOptions, type TarballSource, type TarballSumma
  * or nothing: the folder appears complete, or not at all; one that exists must be empty. Files get the mode 755 or 644
  * within the limits of the umask, and the time of now.
  *
- * @throws ERR_TARGET_NOT_EMPTY, ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_CORRUPT_TARBALL
+ * @throws ERR_TARGET_NOT_EMPTY, ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_CORRUPT_TARBALL,
+ *   ERR_SOURCE_UNREADABLE, ERR_STORAGE
  */
 export async function unpackTarball(
   source: TarballSource,
@@ -18,6 +19,18 @@ export async function unpackTarball(
   options: TarballOptions = {}
 ): Promise<TarballSummary> {
   const target = resolve(folder)
+  try {
+    return await unpack(source, target, options)
+  } catch (error) {
+    throw isSystemError(error) ? new UnwritableError(target, error) : error
+  }
+}
+
+async function unpack(
+  source: TarballSource,
+  target: string,
+  options: TarballOptions
+): Promise<TarballSummary> {
   await removeEmpty(target)
   await mkdir(dirname(target), { recursive: true })
   // Beside the target, so that it can be moved there in one step.

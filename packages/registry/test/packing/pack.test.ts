@@ -275,6 +275,40 @@ describe('the files of a package', () => {
   })
 })
 
+describe('a folder that cannot be packed', () => {
+  const manifest = JSON.stringify({ name: 'example', version: '1.0.0', bundleDependencies: ['dep'] })
+
+  it.each([
+    ['a bundled manifest that is no JSON', { 'node_modules/dep/package.json': '{' }],
+    ['a rule that is too long', { '.npmignore': 'x'.repeat(70_000) }],
+    ['a rule that is too long, further down', { 'lib/.npmignore': 'x'.repeat(70_000) }],
+    ['a folder for a rule file', { '.npmignore/a': '' }]
+  ])('because of %s is a typed error, not the end of the process', async (_, files) => {
+    const folder = await write(await tempFolder(), { 'package.json': manifest, ...files })
+    await expect(packPackage(folder)).rejects.toMatchObject({ code: 'ERR_SOURCE_UNREADABLE' })
+  })
+
+  it('because a part of its manifest is too long for any file is packed without that', async () => {
+    const folder = await write(await tempFolder(), {
+      'package.json': JSON.stringify({ name: 'example', version: '1.0.0', main: 'm'.repeat(70_000) })
+    })
+    expect(await packed(folder)).toEqual(['package.json'])
+  })
+
+  it('because of a rule file that is a link is refused', async () => {
+    const folder = await write(await tempFolder(), { 'registry.toml': REGISTRY_TOML })
+    await symlink('/dev/zero', join(folder, '.registryignore'))
+    await expect(packPackage(folder)).rejects.toMatchObject({ code: 'ERR_UNSAFE_ENTRY' })
+  })
+
+  it('because the tarball has no place to go is a typed error', async () => {
+    const folder = await write(await tempFolder(), { 'registry.toml': REGISTRY_TOML })
+    await expect(packPackage(folder, { tmpDir: join(folder, 'registry.toml', 'x') })).rejects.toMatchObject({
+      code: 'ERR_STORAGE'
+    })
+  })
+})
+
 describe('a version of the caller', () => {
   it.each([
     ['package.json', '{\n\t"version": "0.1.0",\n\t"name": "example", "x": {"version": "0.1.0"}\n}'],
