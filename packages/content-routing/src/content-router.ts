@@ -141,10 +141,10 @@ class ContentRouterImpl implements ContentRouter {
   async start(): Promise<void> {
     if (this.#unlisten !== undefined) return
     this.#unlisten = this.#components.blobs.onChange((cid, present) => {
-      if (present) this.#reprovider.add(cid)
+      if (present) this.#reprovider.add([cid])
       else this.#reprovider.remove(cid)
     })
-    this.#reprovider.addAll(this.#stored())
+    this.#reprovider.add(this.#stored())
     this.#reprovider.start()
   }
 

@@ -12,8 +12,8 @@ import { NotProvidedError } from './errors.ts'
 const PART = 'registry:content-routing:provide'
 /** Announcements on their way at once. */
 const MAX_CONCURRENT = 4
-/** Between the announcements of contents that were here at start: one costs a DHT some seventy messages. */
-const START_SPACING_MS = 250
+/** Between announcements that nobody waits for: one costs a DHT some seventy messages. */
+const SPACING_MS = 1000
 const FIRST_RETRY_MS = 1000
 const MAX_RETRY_MS = 60_000
 
@@ -43,7 +43,7 @@ interface Holding {
 }
 
 /**
- * Keeps the provider records of this peer alive: each content is announced when it comes, and again after half to three
+ * Keeps the provider records of this peer alive: each content is announced soon after it came, and again after half to three
  * quarters of a record's life, where in between depends on its CID, so that announcements spread over time. A failed one
  * is repeated after a wait that doubles; meanwhile nothing else is announced either, for it is mostly the network that
  * fails.
@@ -57,6 +57,8 @@ export class Reprovider {
   /** Failed announcements in a row, of whatever. */
   #failures = 0
   #pausedUntilMs = 0
+  /** When the next content that nobody waits for may have its turn. */
+  #nextTurnMs = 0
   #cancelTimer = (): void => {}
 
   constructor(init: ReproviderInit, components: ReproviderComponents) {
@@ -77,6 +79,7 @@ export class Reprovider {
     this.#running = true
     this.#failures = 0
     this.#pausedUntilMs = 0
+    this.#nextTurnMs = 0
     this.#wake()
   }
 
@@ -89,20 +92,14 @@ export class Reprovider {
     await Promise.allSettled(announcements)
   }
 
-  /** Takes up contents that were here before, their announcements apart from each other. */
-  addAll(cids: Iterable<ContentId>): void {
-    let dueMs = this.#components.clock.now()
+  /** Takes up contents, to be announced one after the other: a whole tree of packages may have come at once. */
+  add(cids: Iterable<ContentId>): void {
     for (const cid of cids) {
       if (this.#holdings.has(cid)) continue
+      const dueMs = Math.max(this.#nextTurnMs, this.#components.clock.now())
       this.#holdings.set(cid, newHolding(cid, dueMs))
-      dueMs += START_SPACING_MS
+      this.#nextTurnMs = dueMs + SPACING_MS
     }
-    this.#wake()
-  }
-
-  /** Takes up a content, to be announced as soon as may be. */
-  add(cid: ContentId): void {
-    this.#holding(cid)
     this.#wake()
   }
 
@@ -112,7 +109,7 @@ export class Reprovider {
   }
 
   /**
-   * As `add`, and resolves when the DHT has it: at once when it has since not long ago.
+   * Takes up a content, announces it now, and resolves when the DHT has it: at once when it has since not long ago.
    *
    * @throws {NotProvidedError} ERR_NOT_PROVIDED (retryable); the content stays taken up
    */

@@ -351,6 +351,16 @@ describe('a fetch that cannot succeed', () => {
     expect(world.clock.pending).toBe(0)
   })
 
+  it('asks connected peers at a venture when nobody is known to have it, and thinks no less of those without', async () => {
+    await using world = new World({}, { askConnected: true })
+    const holder = world.provider('holder', LARGE)
+    const other = world.provider('other', SMALL)
+    world.router.removeProvider(LARGE.cid, holder.peerId)
+    expect(await world.fetch(LARGE)).toEqual(infoOf(LARGE))
+    expect(world.router.reputation(other.peerId)).toBe(50)
+    expect(world.router.reputation(holder.peerId)).toBeGreaterThan(50)
+  })
+
   it('says how many were asked, and forgets those that do not have what they were said to have', async () => {
     await using world = new World()
     world.provider('empty', SMALL, { blocks: new Map() })

@@ -208,10 +208,24 @@ describe('providing', () => {
     await using world = new World()
     for (let index = 0; index < 40; index += 1) await stored(world, numbered(index))
     await world.router.start()
-    await world.clock.advance(1000)
+    await world.clock.advance(4000)
     expect(world.announced).toHaveLength(5)
-    await world.clock.advance(9000)
+    await world.clock.advance(35_000)
     expect(world.announced).toHaveLength(40)
+  })
+
+  it('spreads the announcements of what was fetched at once, and lets one that is waited for pass them', async () => {
+    await using world = new World()
+    await world.router.start()
+    for (let index = 0; index < 10; index += 1) await stored(world, numbered(index))
+    await world.clock.advance(0)
+    expect(world.announced).toHaveLength(1)
+    const last = await stored(world, numbered(10))
+    await world.router.provide(last)
+    expect(world.announced.map(({ cid }) => cid)).toContain(last)
+    expect(world.announced).toHaveLength(2)
+    await world.clock.advance(9000)
+    expect(world.announced).toHaveLength(11)
   })
 
   it('retries what failed after a wait that grows, leaves the DHT alone meanwhile, and goes on when it is back', async () => {

@@ -56,7 +56,10 @@ export class World implements AsyncDisposable {
   readonly router: ContentRouter
   readonly #providers = new Map<PeerIdText, Provider>()
 
-  constructor(init: ContentRouterInit = {}, options: { dht?: boolean; quotaBytes?: number } = {}) {
+  constructor(
+    init: ContentRouterInit = {},
+    options: { dht?: boolean; quotaBytes?: number; askConnected?: boolean } = {}
+  ) {
     this.store = memoryStore({ quotaBytes: options.quotaBytes ?? 2 ** 40 })({ clock: this.clock })
     this.blobs = this.store.blobs
 
@@ -71,6 +74,7 @@ export class World implements AsyncDisposable {
       blocks,
       ...(options.dht === false ? {} : { routing }),
       isConnected: (peerId) => this.connected.has(peerId),
+      connectedPeers: () => (options.askConnected === true ? [...this.connected] : []),
       clock: this.clock
     })
   }
