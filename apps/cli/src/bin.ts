@@ -1,2 +1,7 @@
 /** What the command `registry` runs. */
-export {}
+import { exitWith } from '@registry/node'
+import { main } from './main.ts'
+
+// A reader that has enough, as `head`, closes the pipe: that is an end, not a fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+exitWith(await main(process.argv.slice(2)))

@@ -1,2 +1,8 @@
-/** The command line of the P2P Marketplace Registry. @packageDocumentation */
-export {}
+/**
+ * @packageDocumentation
+ *
+ * The command line of the P2P Marketplace Registry. Each verb but `start` and those that need no peer asks the running one.
+ */
+
+export { main } from './main.ts'
+export { createProgram } from './program.ts'

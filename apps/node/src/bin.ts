@@ -1,2 +1,5 @@
 /** What the command `registry-node` runs. */
-export {}
+import { main } from './main.ts'
+import { exitWith } from './run-node.ts'
+
+exitWith(await main(process.argv.slice(2)))

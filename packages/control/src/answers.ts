@@ -2,6 +2,7 @@ import type { ConfigRow } from '@registry/config'
 import {
   type ConnectedPeer,
   type DiscoveredPeer,
+  type DiscoveryMethod,
   type GetProgress,
   InvalidValueError,
   type Package,
@@ -26,6 +27,13 @@ import {
 
 // What a peer answers, read back. Fields that a newer peer adds are left out.
 
+const METHODS = [
+  'Bootstrap',
+  'MDNS',
+  'DHT',
+  'Manual',
+  'Incoming'
+] as const satisfies readonly DiscoveryMethod[]
 const MAX_LIST = 1_000_000
 const MAX_TEXT = 64 * 1024
 
@@ -151,7 +159,7 @@ export function parseKnownPeers(value: unknown): DiscoveredPeer[] {
     return {
       peerId: parsePeerId(map.peerId, `${field}.peerId`),
       addresses: texts(map.addresses, `${field}.addresses`),
-      method: oneOf(['Bootstrap', 'MDNS', 'DHT', 'Manual'], map.method, `${field}.method`),
+      method: oneOf(METHODS, map.method, `${field}.method`),
       lastSeenMs: parseCount(map.lastSeenMs, `${field}.lastSeenMs`)
     }
   })

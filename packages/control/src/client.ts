@@ -9,9 +9,7 @@ import {
   type GetOptions,
   type GetProgress,
   isRegistryError,
-  type OwnerId,
   type Package,
-  type PackageName,
   type PackageUpdate,
   type PublishReceipt,
   parseMap,
@@ -26,7 +24,7 @@ import {
 import { parseGetProgress, parsePackage, parseReceipt, parseUpdate } from './answers.ts'
 import { Connection } from './connection.ts'
 import { ContentMismatchError, UnreadableAnswerError } from './errors.ts'
-import { METHODS, type Method } from './methods.ts'
+import { type ListPage, METHODS, type Method } from './methods.ts'
 
 export interface ControlClientInit {
   /** `http://HOST:PORT` of the peer, as in its control file. */
@@ -40,6 +38,11 @@ export const CONTROL_CLIENT_DEFAULTS: { readonly maxAnswerBytes: number } = Obje
   maxAnswerBytes: 64 * 1024 * 1024
 })
 
+export interface ControlSubscribeOptions extends SubscribeOptions {
+  /** The peer has taken the subscription: nothing from here on is missed. */
+  onListening?: () => void
+}
+
 /**
  * A running peer as a `Registry`, over its control interface. It publishes tarballs: packing is the caller's. Every call
  * rejects with the error the peer answered with, and with ERR_NO_PEER when none runs there, ERR_CONNECTION_LOST
@@ -52,6 +55,12 @@ export interface ControlClient extends Omit<Registry, 'publish'> {
   ping(options?: AbortOptions): Promise<void>
   /** Sends a tarball and publishes it; resolves when that is durable. @throws as `Registry.publish` */
   publish(tarball: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<PublishReceipt>
+  subscribe(topic: Topic, options?: ControlSubscribeOptions): AsyncIterable<PackageUpdate>
+  metadata(reference: string, options?: AbortOptions): Promise<Package | undefined>
+  getVersion(name: string, version: string, options?: AbortOptions): Promise<Package | undefined>
+  listVersions(name: string, options?: AbortOptions): Promise<Package[]>
+  exists(reference: string, options?: AbortOptions): Promise<boolean>
+  list(page?: ListPage, options?: AbortOptions): Promise<Package[]>
   status(options?: AbortOptions): Promise<RegistryStatus>
   peers(options?: AbortOptions): Promise<ConnectedPeer[]>
   knownPeers(options?: AbortOptions): Promise<DiscoveredPeer[]>
@@ -131,15 +140,18 @@ class HttpControlClient implements ControlClient {
     return this.#call(METHODS.exists, { reference }, options)
   }
 
-  list(
-    page: { after?: { owner: OwnerId; name: PackageName }; limit?: number } = {},
-    options: AbortOptions = {}
-  ): Promise<Package[]> {
+  list(page: ListPage = {}, options: AbortOptions = {}): Promise<Package[]> {
     return this.#call(METHODS.list, page, options)
   }
 
-  async *subscribe(topic: Topic, { after, signal }: SubscribeOptions = {}): AsyncGenerator<PackageUpdate> {
-    const options = signal === undefined ? {} : { signal }
+  async *subscribe(
+    topic: Topic,
+    { after, onListening, signal }: ControlSubscribeOptions = {}
+  ): AsyncGenerator<PackageUpdate> {
+    const options = {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onListening === undefined ? {} : { onOpen: onListening })
+    }
     const json = after === undefined ? { topic } : { topic, after }
     for await (const line of this.#connection.lines('subscribe', { json }, options)) {
       yield this.#read(line, (value) => parseUpdate(parseMap(value, 'line').update))

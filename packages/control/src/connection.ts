@@ -38,9 +38,14 @@ export class Connection {
     }
   }
 
-  /** The lines of an answer as they come. A line `{ error }` ends it with that error. */
-  async *lines(path: string, body: RequestBody, options: AbortOptions): AsyncGenerator<unknown> {
+  /** The lines of an answer as they come, after `onOpen` at its head. A line `{ error }` ends it with that error. */
+  async *lines(
+    path: string,
+    body: RequestBody,
+    { onOpen, ...options }: AbortOptions & { onOpen?: () => void }
+  ): AsyncGenerator<unknown> {
     const { request, response } = await this.#exchange(path, body, options)
+    onOpen?.()
     try {
       for await (const line of readLines(response, this.#init.maxAnswerBytes)) {
         if (typeof line === 'object' && line !== null && 'error' in line) throw errorFromData(line.error)

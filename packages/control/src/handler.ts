@@ -210,7 +210,7 @@ class ControlHandler {
 
   #known(error: unknown): RegistryError {
     if (isRegistryError(error)) return error
-    this.#components.logger?.warn('control', 'a call failed', {
+    this.#components.logger?.warn('registry:control:handler', 'a call failed', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error)
     })
     return new InternalError(error)

@@ -9,6 +9,7 @@ export {
   CONTROL_CLIENT_DEFAULTS,
   type ControlClient,
   type ControlClientInit,
+  type ControlSubscribeOptions,
   controlClient
 } from './client.ts'
 export {
@@ -43,4 +44,4 @@ export {
   controlHandler
 } from './handler.ts'
 export { httpStatusOf } from './http-status.ts'
-export { CONTROL_PATH } from './methods.ts'
+export { CONTROL_PATH, type ListPage } from './methods.ts'

@@ -132,14 +132,16 @@ describe('getting a package', () => {
 describe('subscribing', () => {
   it('hears what is published from then on, and of its topic only', async () => {
     await client.publish(packageOf('before', '1.0.0', { tags: ['css'] }))
-    const { cursor } = await firstUpdate({ after: '0' })
     const heard: PackageUpdate[] = []
+    const subscribed = Promise.withResolvers<void>()
     const listening = (async () => {
-      for await (const update of client.subscribe({ kind: 'tag', tag: 'css' }, { after: cursor })) {
+      const options = { onListening: subscribed.resolve }
+      for await (const update of client.subscribe({ kind: 'tag', tag: 'css' }, options)) {
         heard.push(update)
         if (heard.length === 2) break
       }
     })()
+    await subscribed.promise
     await client.publish(packageOf('kit', '1.0.0', { tags: ['css'] }))
     await client.publish(packageOf('else', '1.0.0'))
     await client.publish(packageOf('kit', '1.1.0', { tags: ['css'] }))
@@ -148,6 +150,12 @@ describe('subscribing', () => {
       ['NewPackage', 'kit@1.0.0'],
       ['NewVersion', 'kit@1.1.0']
     ])
+  })
+
+  it('goes on after a cursor, what was missed included', async () => {
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) await client.publish(packageOf('kit', version))
+    const { cursor } = await firstUpdate({ after: '0' })
+    expect((await firstUpdate({ after: cursor })).packageId).toBe('kit@1.1.0')
   })
 
   it('ends when the peer stops', async () => {

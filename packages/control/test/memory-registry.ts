@@ -41,7 +41,7 @@ export class MemoryRegistry implements P2PRegistry {
   readonly peerId: string = PEER_ID
   readonly owner: OwnerId = seededOwnerId(0)
   /** Addresses that can be reached, and what was told of them. */
-  readonly reachable = new Set<string>()
+  readonly reachable: Set<string> = new Set()
   readonly bootstrapNodes: string[] = []
   #isRunning = true
   readonly #contents = new Map<string, Uint8Array>()

@@ -1,0 +1,82 @@
+import { join, resolve } from 'node:path'
+import { type ControlClient, NotFoundError } from '@registry/control'
+import { UsageError } from '@registry/node'
+import { type FetchedPackage, tarballFileName } from '@registry/types'
+import type { Command } from 'commander'
+import { savePackage, withTempDir } from '../download.ts'
+import { bytes, plural, print, printJson } from '../output.ts'
+import { type CommonOptions, connectToPeer } from '../peer.ts'
+import { showProgress } from '../progress.ts'
+import { does, verb } from '../verb.ts'
+
+interface GetVerbOptions extends CommonOptions {
+  out?: string
+  extract?: string
+  force?: boolean
+}
+
+export function getVerb(): Command {
+  const command = verb('get <reference>', {
+    summary: 'Get a package: name, name@range or @owner/name@version.',
+    details:
+      'The tarball comes from whoever has it, and is compared with what its owner signed. It is written as <name>-<version>.tgz into the current folder, complete or not at all.',
+    example: 'registry get web-kit@^0.1 --extract web-kit'
+  })
+    .option('--out <file>', 'write the tarball there')
+    .option('--extract <folder>', 'unpack it into a new or empty folder in place of writing the tarball')
+    .option('--force', 'replace another file that has the name')
+  return does<[string], GetVerbOptions>(command, async (options, signal, reference) => {
+    if (options.out !== undefined && options.extract !== undefined) {
+      throw new UsageError('--out and --extract exclude each other', 'Give one of them.')
+    }
+    const client = await connectToPeer(options, { signal })
+    const fetched = await fetchPackage(client, reference, signal)
+    const path = await write(fetched, options, signal)
+    const { owner, name, version, cid, integrity } = fetched.package
+    if (options.json) printJson({ owner, name, version, cid, integrity, path })
+    else print(`${name}@${version}  ${path}`)
+  })
+}
+
+async function fetchPackage(
+  client: ControlClient,
+  reference: string,
+  signal: AbortSignal
+): Promise<FetchedPackage> {
+  const progress = showProgress(`Getting ${reference}`)
+  try {
+    const fetched = await client.get(reference, {
+      signal,
+      onProgress: (step) => {
+        if (step.stage !== 'fetching') return
+        const { fetchedBytes, totalBytes, providers } = step
+        progress.update(`${bytes(fetchedBytes)} of ${bytes(totalBytes)} from ${plural(providers, 'peer')}`)
+      }
+    })
+    if (fetched === undefined) throw new NotFoundError(reference)
+    return fetched
+  } finally {
+    progress.end()
+  }
+}
+
+async function write(
+  fetched: FetchedPackage,
+  { out, extract, force = false }: GetVerbOptions,
+  signal: AbortSignal
+): Promise<string> {
+  const file = tarballFileName(fetched.package.name, fetched.package.version)
+  if (extract === undefined) {
+    const path = resolve(out ?? file)
+    await savePackage(fetched, path, { force, signal })
+    return path
+  }
+  const folder = resolve(extract)
+  const { unpackTarball } = await import('@registry/registry')
+  await withTempDir(async (temp) => {
+    const tarball = join(temp, file)
+    await savePackage(fetched, tarball, { force, signal })
+    await unpackTarball(tarball, folder, { signal })
+  })
+  return folder
+}
