@@ -42,7 +42,6 @@ export class FramedStream {
   #flushing: Promise<void> | undefined
   #cancelClosing: (() => void) | undefined
   #held = false
-  #paused = false
   #remoteEnded = false
   #ended = false
   #closed = false
@@ -77,11 +76,6 @@ export class FramedStream {
     if (!this.#held) return
     this.#held = false
     this.#read()
-    if (this.#paused && !this.#held && this.#stream.readStatus === 'paused') {
-      this.#paused = false
-      this.#stream.resume()
-      this.#read()
-    }
   }
 
   /** Sends a frame. Resolves when the peer has room for more, or when the stream is gone; never rejects. */
@@ -114,28 +108,40 @@ export class FramedStream {
 
   #read(): void {
     try {
-      while (!this.#held && !this.#closed) {
-        const frame = this.#decoder.next()
-        if (frame === undefined) break
-        this.#components.onFrame(frame)
-      }
+      this.#takeFrames()
+      // A stream whose connection is gone may throw at either.
+      if (this.#held) this.#pause()
+      else this.#resume()
     } catch (error) {
       this.abort(asError(error))
     }
-    if (this.#closed) return
-    if (this.#held) {
-      if (
-        !this.#paused &&
-        this.#decoder.bufferedBytes > HELD_BYTES &&
-        this.#stream.readStatus === 'readable'
-      ) {
-        this.#paused = true
-        this.#stream.pause()
-      }
-    } else if (this.#remoteEnded && !this.#ended && this.#stream.readBufferLength === 0) {
+    if (
+      this.#remoteEnded &&
+      !this.#held &&
+      !this.#ended &&
+      !this.#closed &&
+      this.#stream.readBufferLength === 0
+    ) {
       this.#ended = true
       this.#components.onEnd()
     }
+  }
+
+  #takeFrames(): void {
+    while (!this.#held && !this.#closed) {
+      const frame = this.#decoder.next()
+      if (frame === undefined) break
+      this.#components.onFrame(frame)
+    }
+  }
+
+  #pause(): void {
+    if (this.#decoder.bufferedBytes > HELD_BYTES && this.#stream.readStatus === 'readable')
+      this.#stream.pause()
+  }
+
+  #resume(): void {
+    if (this.#stream.readStatus === 'paused') this.#stream.resume()
   }
 
   async #flush(): Promise<void> {

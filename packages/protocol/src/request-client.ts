@@ -293,7 +293,15 @@ class Channel {
         : first.askedAtMs + this.#init.requestTimeoutMs
     if (nowMs < dueMs) this.#arm(dueMs)
     else if (first !== undefined) this.#lose(new Error(`No answer to ${first.method} in time`))
-    else this.#lose(new Error('Nothing was asked for long'))
+    else this.#retire()
+  }
+
+  /** Ends an idle stream in peace: both sides have nothing to say. */
+  #retire(): void {
+    const frames = this.#frames
+    this.#frames = undefined
+    this.end(() => new NotRunningError())
+    frames?.close()
   }
 
   /** A lost stream: what is overdue timed out, the rest could not be answered. */
@@ -320,8 +328,7 @@ class Channel {
     const waiting = [...this.#pending.values()]
     this.#pending.clear()
     this.#unsent = []
-    if (waiting.length === 0) this.#frames?.close()
-    else this.#frames?.abort(new Error('The stream was given up with requests unanswered'))
+    this.#frames?.abort(new Error('The stream was given up'))
     for (const pending of waiting) {
       const { settle } = pending
       pending.settle = undefined

@@ -67,7 +67,7 @@ export class RequestServer {
     this.#streams.add(served)
   }
 
-  /** Closes every stream; resolves when no handler works any more. */
+  /** Closes every stream; resolves when no handler works any more, also for streams lost before. */
   async stop(): Promise<void> {
     await Promise.all([...this.#streams].map((served) => served.stop()))
   }
@@ -138,7 +138,7 @@ class ServedStream {
 
   #gone(error: Error | undefined): void {
     this.#cancelTimer()
-    this.#onGone()
+    Promise.all(this.#working).then(() => this.#onGone())
     if (error instanceof FrameFault) this.#components.onMisbehaviour(this.#from, error.message)
   }
 

@@ -68,7 +68,8 @@ const refuse = async (): Promise<never> => {
   throw new Error('this test asks for nothing of the kind')
 }
 
-const refusingHandlers: PackageProtocolHandlers = {
+/** For a peer that nobody shall ask. */
+export const refusingHandlers: PackageProtocolHandlers = {
   getPackage: refuse,
   searchPackages: refuse,
   publishPackage: refuse,

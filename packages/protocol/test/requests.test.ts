@@ -1,0 +1,670 @@
+import { encode } from '@ipld/dag-cbor'
+import type { Stream } from '@libp2p/interface'
+import { describeContent, seededBytes } from '@registry/testing'
+import { PROTOCOL_LIMITS } from '@registry/types'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { BLOCK } from '../src/content.ts'
+import { FrameDecoder, frameLength } from '../src/frame-decoder.ts'
+import { PACKAGE_PROTOCOL_DEFAULTS, packageProtocol } from '../src/index.ts'
+import { encodeMessage, parseResponse, type ResponseMessage } from '../src/message.ts'
+import { MAX_UNANSWERED_BYTES } from '../src/method.ts'
+import { type Peer, type PeerOptions, refusingHandlers, startPeers } from './peers.ts'
+
+const SYNC_ID = '/p2p-registry/test/sync/1.0.0'
+const CONTENT_ID = '/p2p-registry/test/content/1.0.0'
+const LOOKUP_ID = '/p2p-registry/test/lookup/1.0.0'
+const { requestTimeoutMs, idleTimeoutMs } = PACKAGE_PROTOCOL_DEFAULTS
+const { cid: CID } = describeContent(seededBytes('content'))
+const SUMMARY = { fingerprint: new Uint8Array(32), records: 7 }
+
+/** A peer that answers as told and one that asks, connected. */
+async function pair(answering: PeerOptions = {}, asking: PeerOptions = {}): Promise<[Peer, Peer]> {
+  const peers = await startPeers(answering, asking)
+  onTestFinished(async () => {
+    for (const peer of peers) await peer[Symbol.asyncDispose]()
+  })
+  const [answerer, asker] = peers
+  if (answerer === undefined || asker === undefined) throw new Error('unreachable')
+  return [answerer, asker]
+}
+
+function streamsOf(peer: Peer, protocol: string): Stream[] {
+  return peer.node
+    .getConnections()
+    .flatMap(({ streams }) => streams.filter((one) => one.protocol === protocol))
+}
+
+function framed(message: Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.concat([frameLength(message.length), message]))
+}
+
+function request(id: number, method: string, params: unknown = null): Uint8Array {
+  return framed(encodeMessage({ id, method, params }))
+}
+
+/** The answers that come on a raw stream, and its end. */
+function listen(stream: Stream): { next(): Promise<ResponseMessage>; ended: Promise<void> } {
+  const decoder = new FrameDecoder(2 ** 21)
+  const waiting: Array<(response: ResponseMessage) => void> = []
+  const ready: ResponseMessage[] = []
+  stream.addEventListener('message', ({ data }) => {
+    decoder.push(data.subarray())
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      const response = parseResponse(frame)
+      const take = waiting.shift()
+      if (take === undefined) ready.push(response)
+      else take(response)
+    }
+  })
+  return {
+    next: () => {
+      const response = ready.shift()
+      return response === undefined
+        ? new Promise((resolve) => waiting.push(resolve))
+        : Promise.resolve(response)
+    },
+    ended: closed(stream)
+  }
+}
+
+function closed(stream: Stream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.status !== 'open') resolve()
+    stream.addEventListener('close', () => resolve())
+    stream.addEventListener('remoteCloseWrite', () => resolve())
+  })
+}
+
+/** Resolves once a condition holds, looking at every turn of the event loop. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Gives what should not happen the time to happen. */
+async function rest(): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+function gate(): { open: () => void; passed: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { open: resolve, passed: promise }
+}
+
+describe('asking', () => {
+  it('puts a thousand requests on one stream and matches each with its answer', async () => {
+    const [answerer, asker] = await pair(
+      {
+        handlers: {
+          block: async (_from, cid) => new TextEncoder().encode(cid)
+        }
+      },
+      { init: { maxPendingRequests: 1000 } }
+    )
+    const cids = Array.from({ length: 1000 }, (_, index) => describeContent(seededBytes(index)).cid)
+    const blocks = await Promise.all(cids.map((cid) => asker.protocol.block(answerer.id, cid)))
+    expect(blocks.map((block) => new TextDecoder().decode(block))).toEqual(cids)
+    expect(streamsOf(asker, CONTENT_ID)).toHaveLength(1)
+    expect(asker.protocol.requestLatencies().count).toBe(1000)
+  })
+
+  it('refuses one request more than may wait, and takes it when one was answered', async () => {
+    const { open, passed } = gate()
+    const [answerer, asker] = await pair(
+      { handlers: { catalogueSummary: () => passed.then(() => SUMMARY) } },
+      { init: { maxPendingRequests: 2 } }
+    )
+    const first = [1, 2].map(() => asker.protocol.catalogueSummary(answerer.id))
+    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      code: 'ERR_TOO_MANY_REQUESTS',
+      retryable: true
+    })
+    open()
+    await Promise.all(first)
+    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+  })
+
+  it('keeps the place of a request that was given up until the peer has answered it', async () => {
+    const { open, passed } = gate()
+    let asked = 0
+    const [answerer, asker] = await pair(
+      {
+        handlers: {
+          catalogueSummary: async () => {
+            asked += 1
+            await passed
+            return SUMMARY
+          }
+        }
+      },
+      { init: { maxPendingRequests: 1 } }
+    )
+    const controller = new AbortController()
+    const given = asker.protocol.catalogueSummary(answerer.id, { signal: controller.signal })
+    await until(() => asked === 1)
+    controller.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    const refused = { code: 'ERR_TOO_MANY_REQUESTS' }
+    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject(refused)
+    open()
+    let summary: unknown
+    while (summary === undefined) {
+      await rest()
+      summary = await asker.protocol.catalogueSummary(answerer.id).catch(() => undefined)
+    }
+    expect(summary).toEqual(SUMMARY)
+    expect(asker.protocol.requestLatencies().count).toBe(1)
+    expect(asker.misbehaviours).toEqual([])
+  })
+
+  it('never sends a request that was given up before there was a stream', async () => {
+    let asked = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        catalogueSummary: async () => {
+          asked += 1
+          return SUMMARY
+        }
+      }
+    })
+    const controller = new AbortController()
+    const given = asker.protocol.catalogueSummary(answerer.id, { signal: controller.signal })
+    const kept = asker.protocol.catalogueSummary(answerer.id)
+    controller.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    await kept
+    expect(asked).toBe(1)
+  })
+
+  it('has no more bytes of requests unanswered than the credit allows', async () => {
+    const { open, passed } = gate()
+    const [answerer, asker] = await pair()
+    const sizes: number[] = []
+    let unanswered = 0
+    let most = 0
+    await answerer.impersonate(LOOKUP_ID, (stream) => {
+      const decoder = new FrameDecoder(2 ** 20)
+      stream.addEventListener('message', ({ data }) => {
+        decoder.push(data.subarray())
+        for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+          sizes.push(frame.length)
+          unanswered += frame.length
+          most = Math.max(most, unanswered)
+          const id = sizes.length
+          const { length } = frame
+          passed.then(() => {
+            unanswered -= length
+            stream.send(framed(encodeMessage({ id, status: 'ok', result: ['known', 'known', 'known'] })))
+          })
+        }
+      })
+    })
+    const envelopes = [1, 2, 3].map(() => new Uint8Array(60_000))
+    const pushes = Array.from({ length: 20 }, () => asker.protocol.publishPackage(answerer.id, envelopes))
+    const fitting = 5
+    await until(() => sizes.length >= fitting)
+    await rest()
+    expect(sizes).toHaveLength(fitting)
+    expect(fitting).toBe(Math.floor(MAX_UNANSWERED_BYTES / (sizes[0] ?? 1)))
+    open()
+    await Promise.all(pushes)
+    expect(sizes.length).toBe(20)
+    expect(most).toBeLessThanOrEqual(MAX_UNANSWERED_BYTES)
+  })
+
+  it('gives up a stream with the first request that is overdue, and opens another for the next', async () => {
+    const { open, passed } = gate()
+    const [answerer, asker] = await pair({
+      handlers: { catalogueSummary: () => passed.then(() => SUMMARY) }
+    })
+    const late = asker.protocol.catalogueSummary(answerer.id)
+    const outcome = expect(late).rejects.toMatchObject({ code: 'ERR_REQUEST_TIMEOUT', retryable: true })
+    await asker.clock.advance(requestTimeoutMs - 1)
+    const younger = expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      code: 'ERR_PEER_UNREACHABLE',
+      retryable: true
+    })
+    await asker.clock.advance(1)
+    await outcome
+    await younger
+    open()
+    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+  })
+
+  it('counts the time it takes to connect', async () => {
+    const [answerer, asker] = await pair()
+    const protocol = packageProtocol({ network: 'test', requestTimeoutMs: 500 })({
+      registrar: { handle: async () => {}, unhandle: async () => {} },
+      connectionManager: {
+        openConnection: (_peer, { signal } = {}) =>
+          new Promise((_, reject) => {
+            signal?.addEventListener('abort', () => reject(signal.reason))
+          })
+      },
+      handlers: refusingHandlers,
+      clock: asker.clock
+    })
+    await protocol.start()
+    const outcome = expect(protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      code: 'ERR_REQUEST_TIMEOUT',
+      details: { timeoutMs: 500 }
+    })
+    await asker.clock.advance(500)
+    await outcome
+    await protocol.stop()
+  })
+
+  it('cannot ask a peer that stopped its protocols', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    await asker.protocol.catalogueSummary(answerer.id)
+    await answerer.protocol.stop()
+    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      code: 'ERR_PEER_UNREACHABLE',
+      retryable: true
+    })
+  })
+
+  it('fails what waits when the peer goes away, at once', async () => {
+    const { open, passed } = gate()
+    let asked = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        catalogueSummary: () => {
+          asked += 1
+          return passed.then(() => SUMMARY)
+        }
+      }
+    })
+    const requests = Array.from({ length: 3 }, () => asker.protocol.catalogueSummary(answerer.id))
+    const outcomes = Promise.allSettled(requests)
+    await until(() => asked === 3)
+    await answerer.node.stop()
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'ERR_PEER_UNREACHABLE', retryable: true, details: { method: 'catalogueSummary' } }
+      })
+    }
+    open()
+  })
+
+  it('does not talk with peers of another network', async () => {
+    const [answerer, asker] = await pair(
+      { handlers: { catalogueSummary: async () => SUMMARY } },
+      { init: { network: 'another' } }
+    )
+    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      code: 'ERR_PEER_UNREACHABLE'
+    })
+    await expect(answerer.protocol.catalogueSummary(asker.id)).rejects.toMatchObject({
+      code: 'ERR_PEER_UNREACHABLE'
+    })
+  })
+
+  it('closes a stream that was unused for long, and opens another when it is needed', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    await asker.protocol.catalogueSummary(answerer.id)
+    await asker.clock.advance(idleTimeoutMs - 1)
+    expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
+    await asker.protocol.catalogueSummary(answerer.id)
+    await asker.clock.advance(idleTimeoutMs - 1)
+    expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
+    await asker.clock.advance(1)
+    await until(() => streamsOf(asker, SYNC_ID).length === 0 && streamsOf(answerer, SYNC_ID).length === 0)
+    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    expect([...asker.misbehaviours, ...answerer.misbehaviours]).toEqual([])
+  })
+
+  it('leaves no timer behind when it stops', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    await asker.protocol.catalogueSummary(answerer.id)
+    await asker.protocol.stop()
+    expect(asker.clock.pending).toBe(0)
+    await answerer.protocol.stop()
+    expect(answerer.clock.pending).toBe(0)
+  })
+
+  describe('a peer that breaks the protocol', () => {
+    /** An asker whose next requests are answered with these bytes. */
+    async function answeredWith(bytes: Uint8Array): Promise<[Peer, Peer]> {
+      const [answerer, asker] = await pair()
+      for (const protocol of [SYNC_ID, CONTENT_ID]) {
+        await answerer.impersonate(protocol, (stream) => {
+          stream.addEventListener('message', () => stream.send(bytes), { once: true })
+        })
+      }
+      return [answerer, asker]
+    }
+
+    it.each<[string, Uint8Array]>([
+      ['a frame above the limit', frameLength(PROTOCOL_LIMITS.maxBlockBytes + 1025)],
+      ['an empty frame', Uint8Array.of(0)],
+      ['a frame that is no message', framed(seededBytes('garbage', 100))],
+      ['a message that is no answer', framed(encode({ id: 1, status: 'maybe' }))],
+      ['a message that is nested without end', framed(new Uint8Array(100_000).fill(0x81))]
+    ])('is told from others by %s, and its stream ends', async (_, bytes) => {
+      const [answerer, asker] = await answeredWith(bytes)
+      await expect(asker.protocol.block(answerer.id, CID)).rejects.toMatchObject({
+        code: 'ERR_PROTOCOL',
+        retryable: false
+      })
+      expect(asker.misbehaviours).toMatchObject([{ peerId: answerer.id }])
+      await until(() => streamsOf(asker, CONTENT_ID).length === 0)
+    })
+
+    it('is told from others by a result that is malformed, and its stream goes on', async () => {
+      const answers = [
+        encodeMessage({ id: 1, status: 'ok', result: { fingerprint: new Uint8Array(31), records: 1 } }),
+        encodeMessage({ id: 2, status: 'ok', result: SUMMARY })
+      ]
+      const [answerer, asker] = await answeredWith(new Uint8Array(Buffer.concat(answers.map(framed))))
+      const [first, second] = [1, 2].map(() => asker.protocol.catalogueSummary(answerer.id))
+      await expect(first).rejects.toMatchObject({ code: 'ERR_PROTOCOL' })
+      expect(await second).toEqual(SUMMARY)
+      expect(asker.misbehaviours).toHaveLength(1)
+      expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
+    })
+
+    it('is told from others by having no answer where there must be one', async () => {
+      const [answerer, asker] = await answeredWith(framed(encodeMessage({ id: 1, status: 'not-found' })))
+      await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+        code: 'ERR_PROTOCOL'
+      })
+      expect(asker.misbehaviours).toHaveLength(1)
+    })
+
+    it('may answer what was not asked sixteen times, and no more', async () => {
+      const stray = (id: number): Uint8Array => framed(encodeMessage({ id, status: 'busy' }))
+      const answer = framed(encodeMessage({ id: 1, status: 'ok', result: SUMMARY }))
+      const strays = (count: number): Uint8Array[] =>
+        Array.from({ length: count }, (_, index) => stray(100 + index))
+      const [patient, asker] = await answeredWith(new Uint8Array(Buffer.concat([...strays(16), answer])))
+      expect(await asker.protocol.catalogueSummary(patient.id)).toEqual(SUMMARY)
+      expect(asker.misbehaviours).toEqual([])
+      const [flood, other] = await answeredWith(new Uint8Array(Buffer.concat([...strays(17), answer])))
+      await expect(other.protocol.catalogueSummary(flood.id)).rejects.toMatchObject({ code: 'ERR_PROTOCOL' })
+      expect(other.misbehaviours).toHaveLength(1)
+    })
+
+    it('cannot answer a request that was not sent yet', async () => {
+      const [answerer, asker] = await pair()
+      await answerer.impersonate(SYNC_ID, (stream) => {
+        stream.send(framed(encodeMessage({ id: 2, status: 'busy' })))
+        stream.addEventListener('message', () => {
+          stream.send(framed(encodeMessage({ id: 1, status: 'ok', result: SUMMARY })))
+        })
+      })
+      expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    })
+  })
+})
+
+describe('answering', () => {
+  it('works on a bounded number of requests of a stream and makes the asker wait', async () => {
+    const { open, passed } = gate()
+    let working = 0
+    let most = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        publishPackage: async (_from, envelopes) => {
+          working += 1
+          most = Math.max(most, working)
+          await passed
+          working -= 1
+          return envelopes.map(() => 'known')
+        }
+      }
+    })
+    const stream = await asker.open(answerer, LOOKUP_ID)
+    const responses = listen(stream)
+    const push = request(1, 'publishPackage', { envelopes: [new Uint8Array(60_000)] })
+    const count = Math.floor(MAX_UNANSWERED_BYTES / push.length)
+    for (let sent = 0; sent < count; sent++) stream.send(push)
+    await until(() => working === 8)
+    await rest()
+    expect(most).toBe(8)
+    open()
+    for (let answered = 0; answered < count; answered++) expect((await responses.next()).status).toBe('ok')
+    expect(most).toBe(8)
+    expect(answerer.misbehaviours).toEqual([])
+  })
+
+  it('keeps no more than twice the credit of a peer that asks without end', async () => {
+    const { open, passed } = gate()
+    let asked = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        publishPackage: async () => {
+          asked += 1
+          await passed
+          return ['known']
+        }
+      }
+    })
+    const stream = await asker.open(answerer, LOOKUP_ID)
+    const push = request(1, 'publishPackage', { envelopes: [new Uint8Array(60_000)] })
+    // Until the transport makes it wait, or the stream is ended.
+    for (let sent = 0; sent < 300 && stream.status === 'open' && stream.send(push); sent++) {
+      await rest()
+      for (const { readBufferLength } of streamsOf(answerer, LOOKUP_ID)) {
+        expect(readBufferLength).toBeLessThanOrEqual(2 * MAX_UNANSWERED_BYTES)
+      }
+    }
+    await until(() => asked >= 8)
+    await rest()
+    expect(asked).toBe(8)
+    expect(stream.status === 'open' ? stream.writableNeedsDrain : true).toBe(true)
+    await asker.node.hangUp(answerer.node.peerId)
+    open()
+  })
+
+  it('outlives a connection that is lost while it makes the asker wait', async () => {
+    const { open, passed } = gate()
+    let working = 0
+    const handlers = {
+      publishPackage: async () => {
+        working += 1
+        await passed
+        return ['known' as const]
+      },
+      catalogueSummary: async () => SUMMARY
+    }
+    const [answerer, asker, other] = await startPeers({ handlers }, {}, {})
+    if (answerer === undefined || asker === undefined || other === undefined) throw new Error('unreachable')
+    onTestFinished(async () => {
+      for (const peer of [asker, other, answerer]) await peer[Symbol.asyncDispose]()
+    })
+    const stream = await asker.open(answerer, LOOKUP_ID)
+    const push = request(1, 'publishPackage', { envelopes: [new Uint8Array(60_000)] })
+    for (let sent = 0; sent < 16; sent++) stream.send(push)
+    await until(() => working === 8)
+    await until(() => streamsOf(answerer, LOOKUP_ID).some(({ readStatus }) => readStatus === 'paused'))
+    await asker.node.stop()
+    open()
+    expect(await other.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+  })
+
+  it('gives no more answers to a peer that does not read them, and drops it after a time', async () => {
+    let asked = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        block: async () => {
+          asked += 1
+          return new Uint8Array(PROTOCOL_LIMITS.maxBlockBytes)
+        }
+      }
+    })
+    const stream = await asker.open(answerer, CONTENT_ID)
+    stream.addEventListener('message', () => {})
+    stream.pause()
+    for (let id = 1; id <= 100; id++) stream.send(request(id, 'block', BLOCK.encodeParams(CID)))
+    await until(() => asked >= 4)
+    await rest()
+    expect(asked).toBe(4)
+    const [served] = streamsOf(answerer, CONTENT_ID)
+    expect(served?.writeBufferLength).toBeLessThanOrEqual(64 * 1024)
+    await answerer.clock.advance(requestTimeoutMs)
+    await until(() => streamsOf(answerer, CONTENT_ID).length === 0)
+    expect(asked).toBe(4)
+  })
+
+  it('goes on with a slow reader once it reads', async () => {
+    const [answerer, asker] = await pair({
+      handlers: { block: async () => seededBytes('block', PROTOCOL_LIMITS.maxBlockBytes) }
+    })
+    const stream = await asker.open(answerer, CONTENT_ID)
+    const responses = listen(stream)
+    stream.pause()
+    for (let id = 1; id <= 20; id++) stream.send(request(id, 'block', BLOCK.encodeParams(CID)))
+    await rest()
+    stream.resume()
+    const ids: number[] = []
+    while (ids.length < 20) ids.push((await responses.next()).id)
+    expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  })
+
+  it.each<[string, Uint8Array]>([
+    ['a frame above the limit', frameLength(128 * 1024 + 1)],
+    ['an empty frame', Uint8Array.of(0)],
+    ['a frame that is no message', framed(seededBytes('garbage', 100))],
+    ['a request without an id', framed(encode({ method: 'catalogueSummary', params: null }))],
+    ['a message that is nested without end', framed(new Uint8Array(100_000).fill(0x81))]
+  ])('ends the stream on which comes %s, and no other', async (_, bytes) => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    const stream = await asker.open(answerer, SYNC_ID)
+    const { ended } = listen(stream)
+    stream.send(bytes)
+    await ended
+    expect(answerer.misbehaviours).toMatchObject([{ peerId: asker.id }])
+    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+  })
+
+  it('refuses parameters out of bounds and methods it does not have, and goes on', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    const stream = await asker.open(answerer, SYNC_ID)
+    const responses = listen(stream)
+    const answerTo = (bytes: Uint8Array): Promise<ResponseMessage> => {
+      stream.send(bytes)
+      return responses.next()
+    }
+    expect(await answerTo(request(1, 'recordIds', { kind: 'owner', limit: 2049 }))).toEqual({
+      id: 1,
+      status: 'error',
+      error: 'ERR_BAD_REQUEST'
+    })
+    expect(await answerTo(request(2, 'constructor'))).toMatchObject({
+      status: 'error',
+      error: 'ERR_UNKNOWN_METHOD'
+    })
+    expect(await answerTo(request(3, 'block'))).toMatchObject({
+      status: 'error',
+      error: 'ERR_UNKNOWN_METHOD'
+    })
+    expect(await answerTo(request(4, 'catalogueSummary'))).toEqual({ id: 4, status: 'ok', result: SUMMARY })
+    expect(answerer.misbehaviours).toMatchObject([{ peerId: asker.id }])
+  })
+
+  it('tells of a handler that gives too much or nonsense no more than that it failed', async () => {
+    const [answerer, asker] = await pair({
+      handlers: {
+        block: async () => new Uint8Array(PROTOCOL_LIMITS.maxBlockBytes + 1),
+        searchPackages: async () => [{ envelopes: [], score: Number.NaN }]
+      }
+    })
+    await expect(asker.protocol.block(answerer.id, CID)).rejects.toMatchObject({ code: 'ERR_REMOTE' })
+    const stream = await asker.open(answerer, LOOKUP_ID)
+    const responses = listen(stream)
+    stream.send(request(1, 'searchPackages', { keywords: [], tags: [], limit: 1 }))
+    expect(await responses.next()).toEqual({ id: 1, status: 'error', error: 'ERR_INTERNAL' })
+  })
+
+  it('answers what it was asked before the asker closed its side', async () => {
+    const { open, passed } = gate()
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: () => passed.then(() => SUMMARY) } })
+    const stream = await asker.open(answerer, SYNC_ID)
+    const responses = listen(stream)
+    for (let id = 1; id <= 6; id++) stream.send(request(id, 'catalogueSummary'))
+    await stream.close()
+    open()
+    for (let id = 1; id <= 6; id++) expect(await responses.next()).toMatchObject({ id, status: 'ok' })
+    await responses.ended
+    await until(() => streamsOf(answerer, SYNC_ID).length === 0)
+  })
+
+  it('ends a stream on which nothing is asked, later than the asker would', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    const stream = await asker.open(answerer, SYNC_ID)
+    const responses = listen(stream)
+    stream.send(request(1, 'catalogueSummary'))
+    await responses.next()
+    await answerer.clock.advance(idleTimeoutMs + requestTimeoutMs - 1)
+    expect(streamsOf(answerer, SYNC_ID)).toHaveLength(1)
+    await answerer.clock.advance(1)
+    await responses.ended
+    expect(answerer.misbehaviours).toEqual([])
+  })
+
+  it('allows a peer two streams of a protocol', async () => {
+    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
+    const streams = await Promise.all([1, 2].map(() => asker.open(answerer, SYNC_ID)))
+    for (const stream of streams) {
+      const responses = listen(stream)
+      stream.send(request(1, 'catalogueSummary'))
+      await responses.next()
+    }
+    await expect(
+      (async () => {
+        const third = await asker.open(answerer, SYNC_ID)
+        await closed(third)
+        throw new Error('closed')
+      })()
+    ).rejects.toThrow()
+  })
+
+  it('waits for its handlers when it stops, also those of a stream that is gone', async () => {
+    const { open, passed } = gate()
+    let done = false
+    let asked = false
+    const [answerer, asker] = await pair({
+      handlers: {
+        catalogueSummary: async () => {
+          asked = true
+          await passed
+          done = true
+          return SUMMARY
+        }
+      }
+    })
+    const failed = asker.protocol.catalogueSummary(answerer.id).catch((error: unknown) => error)
+    await until(() => asked)
+    await asker.node.hangUp(answerer.node.peerId)
+    await until(() => streamsOf(answerer, SYNC_ID).length === 0)
+    const stopped = answerer.protocol.stop().then(() => done)
+    expect(await failed).toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
+    open()
+    expect(await stopped).toBe(true)
+  })
+})
+
+describe('starting', () => {
+  it('takes back what it registered when it cannot register all', async () => {
+    const [answerer] = await pair()
+    const registered = new Set<string>()
+    const protocol = packageProtocol({ network: 'test' })({
+      registrar: {
+        handle: async (name) => {
+          if (name === CONTENT_ID) throw new Error('taken')
+          registered.add(name)
+        },
+        unhandle: async (name) => {
+          registered.delete(name)
+        }
+      },
+      connectionManager: { openConnection: () => Promise.reject(new Error('unreachable')) },
+      handlers: refusingHandlers,
+      clock: answerer.clock
+    })
+    await expect(protocol.start()).rejects.toThrow('taken')
+    expect(registered).toEqual(new Set())
+    await expect(protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({ code: 'ERR_NOT_RUNNING' })
+  })
+})
