@@ -1,6 +1,6 @@
 import type { Peer, PeerStore, PeerUpdate } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
+import { CODE_P2P, multiaddr } from '@multiformats/multiaddr'
 import {
   type Clock,
   type DiscoveredPeer,
@@ -233,6 +233,7 @@ export class AddressBook {
         this.#components.logger?.warn(PART, 'a damaged entry was left out', { peerId, error: String(error) })
       }
     })
+    void this.saved()
   }
 
   #decode(bytes: Uint8Array, peerId: PeerIdText): BookEntry & { lastSeenMs: number } {
@@ -281,7 +282,8 @@ export class AddressBook {
       else if (action === 'forget') await peerStore.merge(id, { metadata: { [METADATA_KEY]: undefined } })
       return
     }
-    const multiaddrs = this.addressesOf(peer).map((address) => multiaddr(address))
+    // Without `/p2p/…` at the end: the peer store takes that off after it has looked for equal addresses.
+    const multiaddrs = this.addressesOf(peer).map((address) => multiaddr(address).decapsulateCode(CODE_P2P))
     const { lastSeenMs } = peer
     const entry = encodeEntry(peer)
     const metadata = {
