@@ -11,6 +11,8 @@ export function javascript(...entries: string[]): Config {
     platform: 'node',
     sourcemap: true,
     clean: true,
+    // `node:sqlite` exists under no other name.
+    removeNodeProtocol: false,
     // tsup's own declarations crash on TypeScript 7.
     dts: false
   })
