@@ -89,10 +89,9 @@ export class StoredBlobs implements BlobStore {
   }
 
   /** Removes files that no row refers to. Never rejects. */
-  async sweep(signal: AbortSignal): Promise<void> {
+  async sweep(): Promise<void> {
     try {
       for await (const name of this.#files.names()) {
-        if (signal.aborted) return
         if (isContentId(name)) this.#removeUnneeded(name)
       }
     } catch (error) {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ContentId } from '@registry/types'
 import type { Durability } from './database.ts'
+import { makeFolder, syncFolder } from './durable-folder.ts'
 import { isSystemError, storageErrorOf } from './storage-fault.ts'
 
 const UNFINISHED = 'tmp'
@@ -25,7 +26,7 @@ export class BlockFiles {
     this.#folders.clear()
     try {
       rmSync(join(this.#dir, UNFINISHED), { recursive: true, force: true })
-      mkdirSync(join(this.#dir, UNFINISHED), { recursive: true })
+      makeFolder(join(this.#dir, UNFINISHED))
     } catch (error) {
       throw storageErrorOf(error, this.#dir)
     }
@@ -112,15 +113,4 @@ export class BlockFiles {
 /** The last character of a CID holds only part of its bits, so the two before it. */
 function folderNameOf(cid: ContentId): string {
   return cid.slice(-3, -1)
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows gives no handle of a folder, and needs none to keep a rename.
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

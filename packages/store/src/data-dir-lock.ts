@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from './durable-folder.ts'
 import { DataDirInUseError } from './errors.ts'
 import { isBusy, storageErrorOf } from './storage-fault.ts'
 
@@ -16,7 +17,7 @@ export function lockDataDir(dataDir: string): () => void {
   const lockPath = join(dataDir, 'lock.sqlite')
   const pidPath = join(dataDir, 'lock.pid')
   try {
-    mkdirSync(dataDir, { recursive: true })
+    makeFolder(dataDir)
     const connection = lockFile(lockPath)
     writeFileSync(pidPath, `${process.pid}\n`)
     return () => {

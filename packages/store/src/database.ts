@@ -112,8 +112,11 @@ export class Database {
           connection.exec('COMMIT')
           return result
         } catch (error) {
-          // SQLite rolls back by itself after some faults, a full disk among them.
-          if (connection.isTransaction) connection.exec('ROLLBACK')
+          try {
+            connection.exec('ROLLBACK')
+          } catch {
+            // SQLite has done so by itself, as after some faults, a full disk among them.
+          }
           throw error
         }
       } finally {

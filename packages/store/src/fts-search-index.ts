@@ -20,9 +20,9 @@ const SPREAD = 2 ** 48
 const MEETING = Object.freeze({
   someWords: 1,
   allWords: 3,
-  insideName: 5,
-  wordsOfName: 7,
-  startOfName: 8,
+  insideName: 5.5,
+  wordsOfName: 6.5,
+  startOfName: 7,
   wholeName: 12
 })
 

@@ -1,16 +1,15 @@
 import type { RecordId } from '@registry/types'
-import { CID } from 'multiformats/cid'
-import { create } from 'multiformats/hashes/digest'
+import { base32 } from 'multiformats/bases/base32'
 
-const DAG_CBOR = 0x71
-const SHA2_256 = 0x12
+/** Of every record ID: CID version 1, dag-cbor, sha2-256, 32 bytes. */
+const PREFIX = Uint8Array.of(0x01, 0x71, 0x12, 0x20)
 
-/** The 32-byte digest in a record ID. All else in the ID is the same for every record, so only this is stored. */
+/** The digest in a record ID. All else in the ID is the same for every record, so only this is stored. */
 export function recordKeyOf(id: RecordId): Uint8Array {
-  return CID.parse(id).multihash.digest
+  return base32.decode(id).subarray(PREFIX.length)
 }
 
 /** The reverse; the result has the form of a record ID by construction. */
 export function recordIdOfKey(key: Uint8Array): RecordId {
-  return CID.createV1(DAG_CBOR, create(SHA2_256, key)).toString() as RecordId
+  return base32.encode(Buffer.concat([PREFIX, key])) as RecordId
 }

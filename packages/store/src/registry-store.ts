@@ -55,7 +55,8 @@ class FolderStore implements RegistryStore {
   readonly #files: BlockFiles
   /** Its presence says that damage was met: check the file, and make the views anew, at the next start. */
   readonly #suspectPath: string
-  #running: { unlock: () => void; sweep: AbortController; swept: Promise<void> } | undefined
+  #running: { unlock: () => void; swept: Promise<void> } | undefined
+  #stopped: Promise<void> | undefined
 
   constructor(init: Required<RegistryStoreInit>, components: RegistryStoreComponents) {
     this.#dataDir = init.dataDir
@@ -74,6 +75,7 @@ class FolderStore implements RegistryStore {
   }
 
   async start(): Promise<void> {
+    await this.#stopped
     if (this.#running !== undefined) return
     const unlock = lockDataDir(this.#dataDir)
     try {
@@ -83,18 +85,19 @@ class FolderStore implements RegistryStore {
       unlock()
       throw error
     }
-    const sweep = new AbortController()
-    this.#running = { unlock, sweep, swept: this.blobs.sweep(sweep.signal) }
+    this.#running = { unlock, swept: this.blobs.sweep() }
   }
 
   async stop(): Promise<void> {
     const running = this.#running
-    if (running === undefined) return
-    this.#running = undefined
-    running.sweep.abort()
-    await running.swept
-    this.#db.close()
-    running.unlock()
+    if (running !== undefined) {
+      this.#running = undefined
+      this.#stopped = running.swept.then(() => {
+        this.#db.close()
+        running.unlock()
+      })
+    }
+    await this.#stopped
   }
 
   async publish(envelopes: readonly Uint8Array[]): Promise<Array<{ id: RecordId; release: Release }>> {

@@ -18,7 +18,6 @@ const MIGRATIONS: readonly string[] = [
     envelope BLOB NOT NULL
   );
   CREATE UNIQUE INDEX records_by_kind ON records (kind, id);
-  CREATE INDEX records_by_release ON records (release) WHERE release IS NOT NULL;
 
   CREATE TABLE owners (
     owner TEXT PRIMARY KEY,

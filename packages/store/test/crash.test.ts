@@ -1,0 +1,70 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseContentId, parseRecordId } from '@registry/types'
+import { expect, it } from 'vitest'
+import { derivedTables } from './derived-tables.ts'
+import { readAll, runningStore, temporaryFolder } from './folder-store.ts'
+
+const ROUNDS = 10
+
+function startProcess(dataDir: string, run: number): ChildProcessWithoutNullStreams {
+  const program = fileURLToPath(new URL('publishing-process.ts', import.meta.url))
+  return spawn(process.execPath, [...process.execArgv, program, dataDir, String(run)])
+}
+
+/** Runs the process until it has acknowledged so much, kills it, and gives back all that it acknowledged. */
+async function killedAfter(dataDir: string, run: number, lines: number): Promise<string[]> {
+  const child = startProcess(dataDir, run)
+  let faults = ''
+  child.stderr.on('data', (data) => {
+    faults += String(data)
+  })
+  const acknowledged: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged.push(line)
+    // Those already in the pipe still count.
+    if (acknowledged.length === lines) child.kill('SIGKILL')
+  }
+  expect(faults).toBe('')
+  return acknowledged
+}
+
+it(`loses nothing acknowledged and keeps its index equal to its records, killed ${ROUNDS} times at any point`, async () => {
+  const dataDir = await temporaryFolder()
+  const acknowledged: string[] = []
+  for (let run = 0; run < ROUNDS; run++) {
+    acknowledged.push(...(await killedAfter(dataDir, run, 1 + run * 13)))
+  }
+
+  expect(existsSync(join(dataDir, 'catalogue.suspect'))).toBe(false)
+  const store = await runningStore({ dataDir })
+  const published = acknowledged.filter((line) => line.startsWith('published '))
+  expect(published.length).toBeGreaterThan(ROUNDS)
+  for (const line of acknowledged) {
+    const [kind, id, cid] = line.split(' ')
+    if (kind === 'started') continue
+    expect(store.catalogue.record(parseRecordId(id))).toBeDefined()
+    if (kind !== 'published') continue
+    const content = parseContentId(cid)
+    expect(await readAll(store.blobs.read(content))).toHaveLength(store.blobs.stat(content)?.size ?? -1)
+  }
+  const announced = store.outbox
+    .due({ nowMs: Number.MAX_SAFE_INTEGER, limit: 10_000 })
+    .map(({ record }) => record)
+  expect(announced).toEqual(expect.arrayContaining(published.map((line) => line.split(' ')[1])))
+
+  const records = (['owner', 'release'] as const).flatMap((kind) =>
+    store.catalogue
+      .recordIds({ kind, limit: 100_000 })
+      .ids.map((id) => store.catalogue.record(id) ?? expect.fail(id))
+  )
+  // Made from the same records without a crash, at a time before all of these were seen.
+  const untroubled = await runningStore()
+  await untroubled.catalogue.ingest(records)
+  expect(store.catalogue.summary()).toEqual(untroubled.catalogue.summary())
+  expect(store.catalogue.counts()).toEqual(untroubled.catalogue.counts())
+  expect(derivedTables(dataDir)).toEqual(derivedTables(untroubled.dataDir))
+}, 120_000)
