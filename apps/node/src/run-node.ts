@@ -27,9 +27,12 @@ export async function runNode(options: NodeOptions): Promise<number> {
   process.on('uncaughtExceptionMonitor', crashed)
   try {
     const node = await startNode(options, { logger })
+    const { peerId, network, http } = node
+    logger.info('registry:node', 'the peer serves', { peerId, network, http })
     process.stdout.write(options.json ? jsonLine(node) : greeting(node))
     await Promise.race([signalled.first, node.stopped])
     await withinTime(node.stop())
+    logger.info('registry:node', 'the peer has stopped')
     return EXIT_CODES.ok
   } catch (error) {
     process.stderr.write(errorText(error, options.json ? 'json' : 'text'))
