@@ -70,8 +70,8 @@ export interface KnownPeer extends BookEntry, DialCandidate {
  * restart. The peer store forgets addresses by age, even of peers that are heard of all the time, so the book keeps a
  * copy in the peer's metadata and renews the store's.
  *
- * When full, it forgets peers that were never met first, then those met once, then those given by a person; of equals
- * the one not heard of for longest; connected ones never.
+ * When full, it forgets peers first that were never met or that only came by themselves, as anybody can; then those it
+ * found and met; then those given by a person; of equals the one not heard of for longest; connected ones never.
  */
 export class AddressBook {
   readonly #init: AddressBookInit
@@ -176,10 +176,8 @@ export class AddressBook {
 
   /** Resolves when all changes are in the peer store. Never rejects: what cannot be saved is logged. */
   saved(): Promise<void> {
-    this.#saving ??= this.#save().finally(() => {
-      this.#saving = undefined
-    })
-    return this.#saving
+    if (this.#unsaved.size > 0) this.#saving ??= this.#save()
+    return this.#saving ?? Promise.resolve()
   }
 
   #usable(peerId: PeerIdText, addresses: Iterable<unknown>, given: boolean): string[] {
@@ -271,6 +269,7 @@ export class AddressBook {
         })
       }
     }
+    this.#saving = undefined
   }
 
   async #saveOne(peerId: PeerIdText, action: 'save' | 'forget' | 'delete'): Promise<void> {
@@ -335,8 +334,9 @@ function isWorthLess(a: KnownPeer, b: KnownPeer): boolean {
   return worth(a) === worth(b) ? a.lastSeenMs < b.lastSeenMs : worth(a) < worth(b)
 }
 
-function worth({ given, met }: KnownPeer): number {
-  return given.length > 0 ? 2 : met ? 1 : 0
+function worth({ given, met, method }: KnownPeer): number {
+  if (given.length > 0) return 2
+  return met && method !== 'Incoming' ? 1 : 0
 }
 
 function signedAnew({ peerRecordEnvelope }: Peer, previous: Peer | undefined): boolean {

@@ -99,6 +99,7 @@ class PeerDiscoveryImpl implements PeerDiscovery {
   #roundUnderWay = false
   /** Rounds in a row after which there were still too few connections. */
   #fruitlessRounds = 0
+  #roundDueMs = Number.POSITIVE_INFINITY
   #cancelDials = (): void => {}
   #cancelRound = (): void => {}
 
@@ -218,6 +219,7 @@ class PeerDiscoveryImpl implements PeerDiscovery {
     this.#running = undefined
     this.#cancelDials()
     this.#cancelRound()
+    this.#roundDueMs = Number.POSITIVE_INFINITY
     for (const cleanup of this.#cleanups.splice(0).reverse()) {
       try {
         await cleanup()
@@ -353,6 +355,7 @@ class PeerDiscoveryImpl implements PeerDiscovery {
     const signal = this.#running?.signal
     if (signal === undefined) return
     this.#roundUnderWay = true
+    this.#roundDueMs = Number.POSITIVE_INFINITY
     const round = this.#discover(signal).then(
       () => {},
       () => {}
@@ -366,15 +369,20 @@ class PeerDiscoveryImpl implements PeerDiscovery {
     )
   }
 
+  /** Never later than it was scheduled before: peers that come and go could put it off for ever. */
   #scheduleRound(): void {
+    const { clock } = this.#components
     const { minPeers, retryBaseMs, retryIntervalMs } = this.#init
     this.#fruitlessRounds = this.#connected().size < minPeers ? this.#fruitlessRounds + 1 : 0
     const delayMs =
       this.#fruitlessRounds === 0
         ? retryIntervalMs
         : backoffMs(this.#fruitlessRounds, retryBaseMs, retryIntervalMs, this.#self)
+    const dueMs = clock.now() + delayMs
+    if (this.#roundDueMs <= dueMs) return
     this.#cancelRound()
-    this.#cancelRound = this.#components.clock.schedule(() => this.#runRound(), delayMs)
+    this.#roundDueMs = dueMs
+    this.#cancelRound = clock.schedule(() => this.#runRound(), delayMs)
   }
 
   async #discover(signal: AbortSignal): Promise<DiscoveredPeer[]> {

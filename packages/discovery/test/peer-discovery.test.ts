@@ -143,6 +143,18 @@ describe('the minimum of connections', () => {
     expect(peers.dht.roundsAtMs).toHaveLength(7)
   })
 
+  it('is sought with rounds though others come and go all the time', async () => {
+    await using peers = await start({ init: { minPeers: 1 } })
+    const { world, dht } = peers
+    for (let time = 0; time < 200; time += 1) {
+      world.connect(ALICE)
+      world.lose(ALICE)
+      await world.clock.advance(100)
+    }
+    expect(dht.roundsAtMs.length).toBeGreaterThan(15)
+    expect(dht.roundsAtMs.length).toBeLessThan(45)
+  })
+
   it('begins with a pause of retryBaseMs', async () => {
     await using peers = await start({ init: { retryBaseMs: 20 * SECOND_MS } })
     await peers.world.clock.advance(9 * SECOND_MS)
@@ -259,6 +271,7 @@ describe('the address book', () => {
     await using peers = await start({ init: { minPeers: 2, maxKnownPeers: 50 } })
     const { world, mdns } = peers
     await world.discovery.addPeer(addressOf(ALICE))
+    mdns.report(CAROL)
     world.connect(BOB)
     world.connect(CAROL)
     await world.clock.advance(MINUTE_MS)
@@ -271,6 +284,24 @@ describe('the address book', () => {
     expect(known).toEqual(expect.arrayContaining([ALICE, BOB, CAROL]))
     const stored = await world.node.peerStore.all()
     expect(stored.length).toBeLessThanOrEqual(51)
+  })
+
+  it('does not let peers that come uninvited push out those it found and met', async () => {
+    await using peers = await start({ init: { minPeers: 1, maxKnownPeers: 20 } })
+    const { world, mdns } = peers
+    mdns.report(ALICE)
+    await world.clock.advance(MINUTE_MS)
+    world.everybody = 'no'
+    world.lose(ALICE)
+    for (let index = 0; index < 100; index += 1) {
+      await world.clock.advance(SECOND_MS)
+      const peerId = seededPeerId(`uninvited ${index}`)
+      world.connect(peerId)
+      world.lose(peerId)
+    }
+    const known = await world.known()
+    expect(known).toHaveLength(20)
+    expect(known).toContain(ALICE)
   })
 
   it('forgets the one heard of longest ago first', async () => {
