@@ -54,6 +54,7 @@ try {
 
 async function main(): Promise<void> {
   console.log('\nA package registry with no server in the middle: three peers on this machine.\n')
+  await step('build', () => run('turbo', ['run', 'build', '--output-logs=errors-only'], root))
   const first = await step('start the first peer', () => startPeer('first', []))
   const bootstrap = first.addresses.filter(
     (address) => address.includes('/tcp/') && !address.includes('/ws/')
@@ -205,7 +206,13 @@ async function cli<T>(peer: Peer, args: readonly string[]): Promise<T[]> {
 
 function run(command: string, args: readonly string[], cwd: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = {
+      ...process.env,
+      DO_NOT_TRACK: '1',
+      TURBO_TELEMETRY_DISABLED: '1',
+      TURBO_NO_UPDATE_NOTIFIER: '1'
+    }
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let complaint = ''
     child.stdout.on('data', (chunk) => {
