@@ -1,4 +1,9 @@
-import { type GossipSub, type TopicValidatorFn, TopicValidatorResult } from '@libp2p/gossipsub'
+import {
+  type GossipSub,
+  type SubscriptionChangeData,
+  type TopicValidatorFn,
+  TopicValidatorResult
+} from '@libp2p/gossipsub'
 import { peerIdText } from '@registry/discovery'
 import { recordIdOf } from '@registry/identity'
 import type { Catalogue, Clock, Logger, PeerIdText } from '@registry/types'
@@ -17,7 +22,7 @@ export interface GossipChannelComponents {
   /** Told what a message showed of the peer that passed it on. */
   onConduct: (peerId: PeerIdText, conduct: PeerConduct) => void
   /** Told when a peer has begun to listen on the topic. */
-  onSubscriber: () => void
+  onSubscriber: (peerId: PeerIdText) => void
   track: <T>(task: Promise<T>) => Promise<T>
 }
 
@@ -51,7 +56,9 @@ export function gossipChannel(init: {
     const pace = rateLimit({ perSecond: BYTES_PER_SECOND, burst: BURST_BYTES, maxPeers: 1 })
     const validate: TopicValidatorFn = (from, { data }) =>
       components.track(consider(components, peerIdText(from), data)).then(({ verdict }) => VERDICTS[verdict])
-    const onSubscriptions: Parameters<GossipSub['addEventListener']>[1] = () => onSubscriber()
+    const onSubscriptions = ({ detail }: CustomEvent<SubscriptionChangeData>): void => {
+      if (detail.subscriptions.some(({ subscribe }) => subscribe)) onSubscriber(peerIdText(detail.peerId))
+    }
 
     return {
       start() {

@@ -1,11 +1,12 @@
 import { recordIdOf } from '@registry/identity'
-import type {
-  Clock,
-  ContentRouter,
-  PackageProtocolHandlers,
-  PeerIdText,
-  RecordId,
-  RegistryStore
+import {
+  type Clock,
+  type ContentRouter,
+  type PackageProtocolHandlers,
+  type PeerIdText,
+  RECORD_KINDS,
+  type RecordId,
+  type RegistryStore
 } from '@registry/types'
 import { TooManyRecordsError } from './errors.ts'
 import type { Acceptance } from './policy/acceptance.ts'
@@ -20,6 +21,8 @@ export interface ProtocolHandlersComponents {
   onConduct: (peerId: PeerIdText, conduct: PeerConduct) => void
   /** Passes on a release that was new here and came by push: its sender may not have reached anybody else. */
   relay: (bundle: RecordBundle) => void
+  /** Told when a peer goes through the catalogue, as it does when its own is another: it may have what is not here. */
+  onDifference: (peerId: PeerIdText) => void
 }
 
 /** Bounds of one answer. */
@@ -30,7 +33,7 @@ const MAX_SEARCH_HITS = 50
 
 /** What this peer answers, from its catalogue and blobs alone. */
 export function protocolHandlers(components: ProtocolHandlersComponents): PackageProtocolHandlers {
-  const { store, contentRouter, acceptance, clock, onConduct, relay } = components
+  const { store, contentRouter, acceptance, clock, onConduct, relay, onDifference } = components
   const { catalogue, blobs } = store
 
   const envelopesOf = (ids: ReadonlyArray<RecordId | undefined>): Uint8Array[] =>
@@ -79,7 +82,8 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
       return catalogue.summary()
     },
 
-    async recordIds(_from, page) {
+    async recordIds(from, page) {
+      if (page.after === undefined && page.kind === RECORD_KINDS[0]) onDifference(from)
       return catalogue.recordIds({ ...page, limit: Math.min(page.limit, MAX_RECORD_IDS) })
     },
 

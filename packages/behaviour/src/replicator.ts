@@ -32,6 +32,8 @@ export interface ReplicatorComponents {
 export interface Replicator {
   connected(peerId: PeerIdText): void
   disconnected(peerId: PeerIdText): void
+  /** The peer may have something that did not come here. */
+  doubted(peerId: PeerIdText): void
   /** Resolves when a synchronisation that began after this call has ended. @throws as `PackageProtocol` */
   request(peerId: PeerIdText, options?: AbortOptions): Promise<SyncReport>
   /** The peer's catalogue was equal to this one when last compared. */
@@ -41,7 +43,8 @@ export interface Replicator {
 }
 
 const MAX_CONCURRENT = 4
-const FIRST_RETRY_MS = 2000
+const FIRST_RETRY_MS = 1000
+const SPREAD = 3
 const MAX_RETRY_MS = 600_000
 
 export function replicator(init: ReplicatorInit): (components: ReplicatorComponents) => Replicator {
@@ -64,6 +67,7 @@ class PolicyReplicator implements Replicator {
       ...init,
       maxConcurrent: MAX_CONCURRENT,
       firstRetryMs: FIRST_RETRY_MS,
+      spread: SPREAD,
       maxRetryMs: MAX_RETRY_MS
     })
     components.signal.addEventListener('abort', () => this.#end(), { once: true })
@@ -86,6 +90,10 @@ class PolicyReplicator implements Replicator {
     this.#strangers.delete(peerId)
     this.#equal.delete(peerId)
     this.#handle({ type: 'disconnected', peerId })
+  }
+
+  doubted(peerId: PeerIdText): void {
+    this.#handle({ type: 'doubted', peerId })
   }
 
   async request(peerId: PeerIdText, { signal }: AbortOptions = {}): Promise<SyncReport> {
@@ -117,9 +125,11 @@ class PolicyReplicator implements Replicator {
     const waiters = this.#waiting.get(peerId) ?? []
     this.#waiting.delete(peerId)
     let outcome: 'equal' | 'different' | 'failed'
+    let received = 0
     try {
       const { equal, ...report } = await this.#components.sync(peerId, { signal: this.#components.signal })
       outcome = equal ? 'equal' : 'different'
+      received = report.received
       this.#note(peerId, equal, report)
       for (const waiter of waiters) waiter.resolve(report)
       await this.#pullHoldings(peerId)
@@ -129,7 +139,7 @@ class PolicyReplicator implements Replicator {
       this.#blame(peerId, error)
       for (const waiter of waiters) waiter.reject(error)
     }
-    this.#handle({ type: 'finished', peerId, outcome })
+    this.#handle({ type: 'finished', peerId, outcome, received })
   }
 
   #note(peerId: PeerIdText, equal: boolean, report: SyncReport): void {

@@ -158,7 +158,8 @@ export class RunningPeer {
         store,
         contentRouter,
         acceptance: accept,
-        relay: (bundle) => void this.#activity.track(this.#gossip.publish(bundle))
+        relay: (bundle) => void this.#activity.track(this.#gossip.publish(bundle)),
+        onDifference: (from) => this.replicator.doubted(from)
       }),
       onMisbehaviour: (from) => this.#note(from, 'forged'),
       admit: (from, method) =>
@@ -183,7 +184,11 @@ export class RunningPeer {
       pubsub: node.libp2p.services.pubsub,
       catalogue: store.catalogue,
       acceptance: accept,
-      onSubscriber: () => this.announcer.announce()
+      onSubscriber: (from) => {
+        this.announcer.announce()
+        // What was published between our comparison and its first message came by neither.
+        this.replicator.doubted(from)
+      }
     })
     this.announcer = announcer({ provide: dht.enabled, recordsPerSecond: limits.recordsPerSecondPerPeer })({
       ...common,

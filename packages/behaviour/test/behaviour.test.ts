@@ -3,12 +3,12 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { manualClock, memoryStore, memoryTransport } from '@registry/testing'
 import type { Libp2pOptions } from 'libp2p'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type MarketplaceBehaviourInit, marketplaceBehaviour } from '../src/index.ts'
 import { resolveInit } from '../src/init.ts'
 import { registryNode } from '../src/node.ts'
 import { publish } from './fixtures.ts'
-import { memoryPeer, systemClock, type TestPeer, untilReleases } from './peers.ts'
+import { eventually, memoryPeer, systemClock, type TestPeer, untilReleases } from './peers.ts'
 
 describe('a peer that does not run', () => {
   const idle = async () =>
@@ -57,7 +57,7 @@ describe('a peer that does not run', () => {
     await b.behaviour.stop()
     await b.behaviour.addBootstrapNode(a.address())
     await b.behaviour.start()
-    await vi.waitFor(() => expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId }]))
+    await eventually(() => expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId }]))
     await expect(b.behaviour.addBootstrapNode('localhost')).rejects.toMatchObject({
       code: 'ERR_INVALID_ADDRESS'
     })
@@ -135,7 +135,7 @@ describe('announcing', () => {
     const b = await memoryPeer({ init: { dht: { enabled: false } } })
     await b.behaviour.connect(a.address())
     await untilReleases(b, 1)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0))
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
   })
 
   it('does not wait for what is slow, and works off many at once', async () => {
@@ -147,7 +147,7 @@ describe('announcing', () => {
       a.behaviour.announce()
     }
     await untilReleases(b, 150)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 10_000 })
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
     expect(b.store.catalogue.summary()).toEqual(a.store.catalogue.summary())
   })
 
@@ -172,7 +172,7 @@ describe('the figures', () => {
     await publish(a.store, { name: 'two' })
     a.behaviour.announce()
     await untilReleases(b, 2)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 10_000 })
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
     expect(await a.behaviour.stats()).toMatchObject({
       connectedPeers: 1,
       cachedPackages: 2,

@@ -1,7 +1,7 @@
 import { manualClock } from '@registry/testing'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { publish } from './fixtures.ts'
-import { memoryPeer, untilReleases } from './peers.ts'
+import { eventually, memoryPeer, untilReleases } from './peers.ts'
 
 describe('the DHT', () => {
   it('that no other peer takes part in has provided nothing', async () => {
@@ -30,7 +30,7 @@ describe('the DHT', () => {
     const { content } = await publish(a.store)
     a.behaviour.announce()
     await untilReleases(b, 1)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 10_000 })
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
     b.behaviour.contentRouter.removeProvider(content.cid, a.behaviour.peerId)
     const found = await Array.fromAsync(b.behaviour.contentRouter.findProviders(content.cid))
     expect(found).toMatchObject([{ peerId: a.behaviour.peerId }])

@@ -1,11 +1,11 @@
 import { recordIdOf } from '@registry/identity'
 import { describeContent, manualClock, seededBytes } from '@registry/testing'
 import { type ContentId, type PackageProtocolHandlers, Query } from '@registry/types'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { encodeGossipMessage } from '../src/index.ts'
 import { recordsTopic, resolveInit } from '../src/init.ts'
 import { publish, signedRelease } from './fixtures.ts'
-import { memoryPeer, type RawPeer, rawPeer, type TestPeer, untilReleases } from './peers.ts'
+import { eventually, memoryPeer, type RawPeer, rawPeer, type TestPeer, untilReleases } from './peers.ts'
 
 const topic = recordsTopic(resolveInit({}))
 
@@ -44,7 +44,7 @@ describe('gossip', () => {
     const before = reputationOf(b, raw) ?? 0
     const { records } = await signedRelease({ name: 'forged' }, 1)
     await say(encodeGossipMessage([records[0], forge(records[1])]))
-    await vi.waitFor(() => expect(reputationOf(b, raw)).toBeLessThan(before))
+    await eventually(() => expect(reputationOf(b, raw)).toBeLessThan(before))
     // What comes after it does arrive.
     await publish(b.store, { name: 'honest' })
     b.behaviour.announce()
@@ -57,7 +57,7 @@ describe('gossip', () => {
     const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
     const say = await gossiping(raw, b)
     for (let number = 0; number < 5; number++) await say(seededBytes(number))
-    await vi.waitFor(() => expect(b.behaviour.peers()).toEqual([]))
+    await eventually(() => expect(b.behaviour.peers()).toEqual([]))
     await expect(raw.protocol.catalogueSummary(b.behaviour.peerId)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE'
     })
@@ -212,7 +212,7 @@ describe('a synchronisation', () => {
     const [b, raw] = await Promise.all([memoryPeer(), rawPeer(endlessIds())])
     await b.behaviour.connect(raw.address())
     await b.behaviour.settled()
-    await vi.waitFor(() => expect(b.behaviour.peers()).toEqual([]))
+    await eventually(() => expect(b.behaviour.peers()).toEqual([]))
     expect(b.store.catalogue.summary().records).toBe(0)
   })
 

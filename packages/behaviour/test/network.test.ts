@@ -1,10 +1,10 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { manualClock } from '@registry/testing'
 import type { ContentId } from '@registry/types'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { PeerKeyType } from '../src/index.ts'
 import { publish, signedRelease } from './fixtures.ts'
-import { memoryPeer, type TestPeer, untilReleases } from './peers.ts'
+import { eventually, memoryPeer, type TestPeer, untilReleases } from './peers.ts'
 
 const read = async ({ store: { blobs } }: TestPeer, cid: ContentId): Promise<Buffer> =>
   Buffer.concat(await Array.fromAsync(blobs.read(cid)))
@@ -15,7 +15,7 @@ describe('two peers', () => {
     const met = await a.behaviour.connect(b.address())
     expect(met).toMatchObject({ peerId: b.behaviour.peerId, direction: 'outbound', agent: 'p2p-registry' })
     await a.behaviour.settled()
-    await vi.waitFor(() => expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId }]))
+    await eventually(() => expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId }]))
     expect(a.behaviour.peers()).toMatchObject([{ peerId: b.behaviour.peerId, inSync: true }])
     expect(await a.behaviour.knownPeers()).toMatchObject([{ peerId: b.behaviour.peerId, method: 'Manual' }])
     expect(await a.behaviour.stats()).toMatchObject({ connectedPeers: 1, knownPeers: 1, gossipTopics: 1 })
@@ -38,7 +38,7 @@ describe('two peers', () => {
     await publish(a.store)
     a.behaviour.announce()
     await untilReleases(b, 1)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0))
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
     expect(await a.behaviour.stats()).toMatchObject({ pendingAnnouncements: 0, gossipDeliveryRate: 1 })
   })
 
@@ -50,7 +50,7 @@ describe('two peers', () => {
     expect(await a.behaviour.stats()).toMatchObject({ pendingAnnouncements: 1 })
     await b.behaviour.connect(a.address())
     await untilReleases(b, 1)
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 5000 })
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
   })
 
   it('hand each other contents', async () => {
@@ -128,9 +128,19 @@ describe('three peers in a line', () => {
     await untilReleases(c, 1)
     expect(c.store.catalogue.releases(release.owner, release.name)).toMatchObject([{ release }])
     // Only the DHT can tell that the far end has it.
-    await vi.waitFor(() => expect(a.store.outbox.size).toBe(0), { timeout: 10_000 })
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
     await c.behaviour.contentRouter.fetch(content)
     expect(await read(c, content.cid)).toEqual(await read(a, content.cid))
+  })
+
+  it('pass on what came by synchronisation too, without waiting for the next round', async () => {
+    const [a, b, c] = await Promise.all([memoryPeer(), memoryPeer(), memoryPeer()])
+    await b.behaviour.connect(c.address())
+    await Promise.all([b.behaviour.settled(), c.behaviour.settled()])
+    for (const name of ['old', 'older'])
+      await a.store.catalogue.ingest((await signedRelease({ name })).records)
+    await b.behaviour.connect(a.address())
+    await untilReleases(c, 2)
   })
 
   it('ask each other once for everything', async () => {
@@ -140,5 +150,24 @@ describe('three peers in a line', () => {
     const reports = await b.behaviour.sync()
     expect(reports.map(({ received }) => received).sort()).toEqual([1, 2])
     expect(b.store.catalogue.counts().releases).toBe(2)
+  })
+})
+
+describe('twenty peers that know one of them', () => {
+  it('all come to have what any of them publishes', async () => {
+    const first = await memoryPeer({ init: { network: { minPeers: 4 } } })
+    const init = { network: { minPeers: 4 }, bootstrap: { nodes: [first.address()] } }
+    const peers = [first, ...(await Promise.all(Array.from({ length: 19 }, () => memoryPeer({ init }))))]
+    await Promise.all(
+      peers.map(async ({ store, behaviour }, number) => {
+        await publish(store, { name: `package-${number}`, seed: number })
+        behaviour.announce()
+      })
+    )
+    await Promise.all(peers.map((peer) => untilReleases(peer, 20)))
+    const summaries = new Set(
+      peers.map(({ store: { catalogue } }) => Buffer.from(catalogue.summary().fingerprint).toString('hex'))
+    )
+    expect(summaries.size).toBe(1)
   })
 })

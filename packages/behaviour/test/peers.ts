@@ -9,11 +9,19 @@ import type {
   PackageProtocolHandlers,
   PeerIdText
 } from '@registry/types'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { acceptance, type MarketplaceBehaviourInit, marketplaceBehaviour } from '../src/index.ts'
 import { resolveInit } from '../src/init.ts'
 import { type RegistryNode, registryNode } from '../src/node.ts'
 import { protocolHandlers } from '../src/protocol-handlers.ts'
+
+// Real nodes, on a machine that may be busy with something else.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+/** Resolves once `check` passes, for what no event tells. */
+export function eventually(check: () => void | Promise<void>): Promise<void> {
+  return vi.waitFor(check, { timeout: 30_000 })
+}
 
 /** The machine's clock, as an application composes it. */
 export const systemClock: Clock = {
@@ -63,7 +71,7 @@ async function testPeer(
     network: { minPeers: 0, ...init.network },
     bootstrap: { mdns: false, ...init.bootstrap }
   })({ store, privateKey, clock, ...(libp2p === undefined ? {} : { libp2p }) })
-  onTestFinished(() => behaviour.stop())
+  onTestFinished(() => behaviour.stop(), 60_000)
   const address = (): string => {
     const [first] = behaviour.addresses()
     if (first === undefined) throw new Error('The peer does not listen')
@@ -98,7 +106,8 @@ export async function rawPeer(handlers: Partial<PackageProtocolHandlers> = {}): 
     acceptance: acceptance({ recordsPerSecondPerPeer: 1000, maxPeers: 10 }),
     clock: systemClock,
     onConduct: () => {},
-    relay: () => {}
+    relay: () => {},
+    onDifference: () => {}
   })
   const protocol = packageProtocol({ network: 'main' })({
     registrar: internals.registrar,
@@ -115,7 +124,7 @@ export async function rawPeer(handlers: Partial<PackageProtocolHandlers> = {}): 
   onTestFinished(async () => {
     await protocol.stop()
     await node.stop()
-  })
+  }, 60_000)
   return {
     node,
     protocol,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { manualClock } from '@registry/testing'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { publish } from './fixtures.ts'
-import { socketPeer, type TestPeer, untilReleases } from './peers.ts'
+import { eventually, socketPeer, type TestPeer, untilReleases } from './peers.ts'
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'behaviour-'))
@@ -20,12 +20,9 @@ async function started(options: Parameters<typeof socketPeer>[0] = {}): Promise<
 }
 
 const untilConnected = (...peers: TestPeer[]): Promise<void> =>
-  vi.waitFor(
-    () => {
-      for (const { behaviour } of peers) expect(behaviour.peers()).not.toEqual([])
-    },
-    { timeout: 10_000 }
-  )
+  eventually(() => {
+    for (const { behaviour } of peers) expect(behaviour.peers()).not.toEqual([])
+  })
 
 async function exchange(a: TestPeer, b: TestPeer): Promise<void> {
   await b.behaviour.connect(a.address())
@@ -178,7 +175,7 @@ describe('a peer that was away', () => {
     await b.behaviour.connect(a.address())
     await b.behaviour.settled()
     await b.behaviour.stop()
-    await vi.waitFor(() => expect(a.behaviour.peers()).toEqual([]))
+    await eventually(() => expect(a.behaviour.peers()).toEqual([]))
 
     const again = await started(options)
     expect(again.behaviour.peerId).toBe(b.behaviour.peerId)
@@ -197,13 +194,13 @@ describe('a peer that was away', () => {
     })
     await untilConnected(a, b)
     await a.behaviour.stop()
-    await vi.waitFor(() => expect(b.behaviour.peers()).toEqual([]))
+    await eventually(() => expect(b.behaviour.peers()).toEqual([]))
     await clock.advance(30_000)
 
     const listenAddresses = [address.replace(/\/p2p\/.*/, '')]
     const back = await started({ privateKey, init: { network: { listenAddresses } } })
     // A dial takes real time: the clock goes on in steps that it can be done in.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await clock.advance(20_000)
       expect(back.behaviour.peers()).not.toEqual([])
     })

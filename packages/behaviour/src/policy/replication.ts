@@ -9,6 +9,8 @@ export interface ReplicationInit {
   maxConcurrent: number
   /** Wait after the first failure, or after a comparison that left the two different; doubled each time. */
   firstRetryMs: number
+  /** Others that are compared with at once when a synchronisation brought something new: they may lack it too. */
+  spread: number
   maxRetryMs: number
   /** Of the choice of random peers. */
   seed: number
@@ -19,7 +21,10 @@ export type ReplicationInput =
   | { type: 'disconnected'; peerId: PeerIdText }
   /** Somebody waits for a synchronisation that begins from now on; no back-off applies. */
   | { type: 'requested'; peerId: PeerIdText }
-  | { type: 'finished'; peerId: PeerIdText; outcome: 'equal' | 'different' | 'failed' }
+  /** `received` records were new here. */
+  | { type: 'finished'; peerId: PeerIdText; outcome: 'equal' | 'different' | 'failed'; received: number }
+  /** The peer may have something that did not come here: look before long. */
+  | { type: 'doubted'; peerId: PeerIdText }
   | { type: 'tick' }
 
 export interface ReplicationEffect {
@@ -31,7 +36,8 @@ export interface ReplicationEffect {
 
 /**
  * When to synchronise with whom: with a peer that has connected at once, with a random one every `intervalMs`, with one
- * that failed or was left different after a growing wait. Never twice at once with one peer.
+ * that failed or was left different after a growing wait; and with a few others when something new came, who on being
+ * asked look for it here. Never twice at once with one peer.
  */
 export interface Replication {
   handle(input: ReplicationInput, nowMs: number): ReplicationEffect
@@ -45,6 +51,11 @@ interface PeerState {
   /** Waits for a place; `requested` when somebody waits for it. */
   wanted: boolean
   requested: boolean
+  /** Doubted while it ran. */
+  doubted: boolean
+  /** The last one failed. */
+  failed: boolean
+  /** In a row that did not end equal. */
   failures: number
   dueAtMs: number | undefined
 }
@@ -62,6 +73,8 @@ export function replication(init: ReplicationInit): Replication {
         running: false,
         wanted: false,
         requested: false,
+        doubted: false,
+        failed: false,
         failures: 0,
         dueAtMs: undefined
       }
@@ -72,22 +85,37 @@ export function replication(init: ReplicationInit): Replication {
 
   const finish = (state: PeerState, outcome: 'equal' | 'different' | 'failed', nowMs: number): void => {
     state.running = false
+    state.failed = outcome === 'failed'
     state.failures = outcome === 'equal' ? 0 : state.failures + 1
-    const maxMs = outcome === 'failed' ? init.maxRetryMs : init.intervalMs
-    state.dueAtMs =
-      outcome === 'equal' ? undefined : nowMs + backOffMs(state.failures, init.firstRetryMs, maxMs)
+    const maxMs = state.failed ? init.maxRetryMs : init.intervalMs
+    const again = outcome !== 'equal' || state.doubted
+    state.dueAtMs = again ? nowMs + backOffMs(state.failures, init.firstRetryMs, maxMs) : undefined
+    state.doubted = false
+  }
+
+  const idle = (): PeerState[] =>
+    [...peers.values()].filter((state) => state.connected && !state.running && !state.wanted)
+
+  const choose = (count: number, among: PeerState[]): void => {
+    for (let left = count; left > 0 && among.length > 0; left--) {
+      const [chosen] = among.splice(Math.floor(random() * among.length), 1)
+      if (chosen !== undefined) chosen.wanted = true
+    }
   }
 
   const tick = (nowMs: number): void => {
-    const idle = [...peers.values()].filter((state) => state.connected && !state.running)
-    for (const state of idle) {
+    for (const state of idle()) {
       if (state.dueAtMs !== undefined && state.dueAtMs <= nowMs) state.wanted = true
     }
     if (nextRandomAtMs === undefined || nextRandomAtMs > nowMs) return
     nextRandomAtMs = nowMs + init.intervalMs
-    const free = idle.filter((state) => !state.wanted && state.dueAtMs === undefined)
-    const chosen = free[Math.floor(random() * free.length)]
-    if (chosen !== undefined) chosen.wanted = true
+    const undecided = idle().filter(({ dueAtMs }) => dueAtMs === undefined)
+    choose(1, undecided)
+  }
+
+  const doubt = (state: PeerState, nowMs: number): void => {
+    if (state.running) state.doubted = true
+    else if (state.connected) state.dueAtMs ??= nowMs + init.firstRetryMs
   }
 
   const decide = (nowMs: number): ReplicationEffect => {
@@ -125,8 +153,13 @@ export function replication(init: ReplicationInit): Replication {
         const state = stateOf(input.peerId)
         state.wanted = true
         state.requested = true
-      } else if (input.type === 'finished') finish(stateOf(input.peerId), input.outcome, nowMs)
-      else if (input.type === 'connected') {
+      } else if (input.type === 'finished') {
+        const others = idle().filter(({ failed }) => !failed)
+        finish(stateOf(input.peerId), input.outcome, nowMs)
+        if (input.received > 0) choose(init.spread, others)
+      } else if (input.type === 'doubted') {
+        doubt(stateOf(input.peerId), nowMs)
+      } else if (input.type === 'connected') {
         const state = stateOf(input.peerId)
         if (!state.connected) state.wanted = true
         state.connected = true
