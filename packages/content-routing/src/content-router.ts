@@ -26,6 +26,8 @@ import { Transfer } from './transfer.ts'
 
 const PART = 'registry:content-routing'
 const LIST_PAGE = 1000
+/** Connected peers that are asked at a venture. */
+const MAX_CANDIDATES = 8
 
 export interface ContentRouterInit {
   /** Contents whose providers are remembered. @default 1000 */
@@ -67,9 +69,6 @@ export interface ContentRouterComponents {
   clock: Clock
   logger?: Logger
 }
-
-/** Connected peers that are asked at a venture. */
-const MAX_CANDIDATES = 8
 
 /** 20 providers are as many as one Kademlia neighbourhood gives. */
 export const CONTENT_ROUTER_DEFAULTS: Required<ContentRouterInit> = Object.freeze({
