@@ -117,10 +117,8 @@ export class StoredCatalogue implements Catalogue {
         ids.add(id)
         return { status: 'new', envelope, record }
       } catch (error) {
-        if (REFUSALS.some((code) => isRegistryError(error, code)) && isRegistryError(error)) {
-          return { status: 'refused', error }
-        }
-        throw error
+        if (!isRefusal(error)) throw error
+        return { status: 'refused', error }
       }
     }
     const checked = envelopes.map((envelope) => ({ envelope, outcome: checkOne(envelope) }))
@@ -351,6 +349,11 @@ export class StoredCatalogue implements Catalogue {
       this.#logger?.warn(PART, 'a damaged record could not be dropped', { error: String(error) })
     }
   }
+}
+
+/** Whether it is the record that is at fault, and not this store. */
+function isRefusal(error: unknown): error is RegistryError {
+  return REFUSALS.some((code) => isRegistryError(error, code))
 }
 
 function payloadHash(payload: Uint8Array): Uint8Array {

@@ -56,13 +56,10 @@ export function standsBefore(a: ReleasePlace, b: ReleasePlace): boolean {
   return (stability || compareReleases(a, b)) > 0
 }
 
-/** Oldest first; total, and no matter of which envelope stands for a release. */
+/** Oldest first; total, and no matter which envelope stands for a release. */
 export function compareReleases(a: ReleasePlace, b: ReleasePlace): number {
-  // `1.0.0+1` and `1.0.0+01` have no order in SemVer.
   return (
-    compareVersions(a.version, b.version) ||
-    compareTexts(a.version, b.version) ||
-    compareTexts(a.payload, b.payload)
+    compareVersions(a.version, b.version) || Number(a.payload > b.payload) - Number(a.payload < b.payload)
   )
 }
 
@@ -79,9 +76,4 @@ export function foldDependencies(
 function isPrerelease(version: Version): boolean {
   const build = version.indexOf('+')
   return (build === -1 ? version : version.slice(0, build)).includes('-')
-}
-
-function compareTexts(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }

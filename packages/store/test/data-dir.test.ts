@@ -199,11 +199,23 @@ describe('damage on disk', () => {
     db.exec("UPDATE packages SET name = 'forged' WHERE name = 'example-3'")
     db.close()
     const store = await runningStore({ dataDir })
+    const arrivals = (): unknown[] =>
+      store.catalogue
+        .changes({ after: 0, limit: 100 })
+        .map(({ sequence, record, firstOfPackage }) => [
+          sequence,
+          record.id,
+          record.firstSeenMs,
+          firstOfPackage
+        ])
     expect(store.catalogue.packages({ limit: 100 })).toHaveLength(19)
+    const before = arrivals()
     await store.stop()
     await store.start()
     expect(store.catalogue.packages({ limit: 100 })).toHaveLength(20)
     expect(derivedTables(dataDir)).toEqual(sound)
+    expect(arrivals()).toEqual(expect.arrayContaining(before))
+    expect(arrivals()).toHaveLength(20)
   })
 
   it('to any page of the file is never taken for a catalogue', { timeout: 60_000 }, async () => {
