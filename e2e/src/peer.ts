@@ -78,7 +78,11 @@ export async function startPeer(options: PeerProcessOptions): Promise<PeerProces
     registry: verb,
     json: async (...args) => {
       const ended = await verb(...args, '--json')
-      if (ended.code !== 0) throw new Error(`${args.join(' ')} ended with ${ended.code}\n${ended.stderr}`)
+      if (ended.code !== 0) {
+        throw new Error(
+          `${args.join(' ')} ended with ${ended.code}\n${ended.stderr}\nthe peer:\n${complaint}`
+        )
+      }
       return ended.stdout
         .split('\n')
         .filter(Boolean)
