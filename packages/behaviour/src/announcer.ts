@@ -60,6 +60,8 @@ const PUSH_RELEASES = 64
 const PUSH_BYTES = 96 * 1024
 /** While something is under way, its entries stay due; how often to look for others meanwhile. */
 const MIN_WAKE_MS = 1000
+/** What could not be written down stays due; how long to leave a disk alone that refused. */
+const STORAGE_RETRY_MS = 10_000
 
 export function announcer(init: AnnouncerInit): (components: AnnouncerComponents) => Announcer {
   return (components) => new OutboxAnnouncer(init, components)
@@ -79,8 +81,11 @@ class OutboxAnnouncer implements Announcer {
   readonly #gossiped = new Map<number, boolean>()
   #gossipTried = 0
   #gossipDelivered = 0
+  /** Peers that failed in this run of pushes, which would wait for each of them once a batch. */
+  readonly #avoided = new Set<PeerIdText>()
   #pushing = false
   #again = false
+  #storageFailed = false
   #cancelWake: () => void = () => {}
 
   constructor(init: AnnouncerInit, components: AnnouncerComponents) {
@@ -115,7 +120,20 @@ class OutboxAnnouncer implements Announcer {
     const { outbox, signal } = this.#components
     if (signal.aborted) return
     this.#again = false
-    this.#handle({ type: 'taken', entries: outbox.due({ nowMs, limit: Math.max(1, outbox.size) }) })
+    this.#storageFailed = false
+    const entries = this.#stored(() => outbox.due({ nowMs, limit: Math.max(1, outbox.size) })) ?? []
+    this.#handle({ type: 'taken', entries })
+  }
+
+  /** The outbox's answer, or undefined when the disk refused: then everything is done again later. */
+  #stored<T>(ask: () => T): T | undefined {
+    try {
+      return ask()
+    } catch (error) {
+      this.#storageFailed = true
+      this.#components.logger?.warn('announcer', 'the outbox could not be used', { error: String(error) })
+      return undefined
+    }
   }
 
   #handle(input: AnnouncementInput): void {
@@ -123,11 +141,11 @@ class OutboxAnnouncer implements Announcer {
     if (signal.aborted) return
     const effect = this.#policy.handle(input, clock.now())
     for (const { sequence, ...progress } of effect.record) {
-      outbox.record(sequence, progress)
+      this.#stored(() => outbox.record(sequence, progress))
       if (progress.pushed && progress.provided) this.#gossiped.delete(sequence)
     }
     for (const entry of effect.provide) void track(this.#provide(entry))
-    this.#pushQueue.push(...effect.push)
+    for (const entry of effect.push) this.#pushQueue.push(entry)
     if (this.#pushQueue.length > 0 && !this.#pushing) void track(this.#pushAll())
     this.#schedule()
   }
@@ -135,10 +153,10 @@ class OutboxAnnouncer implements Announcer {
   #schedule(): void {
     const { outbox, clock } = this.#components
     this.#cancelWake()
-    const nextDueMs = outbox.nextDueMs()
-    if (nextDueMs === undefined) return
-    const earliestMs = this.#policy.pending > 0 ? MIN_WAKE_MS : 0
-    const delayMs = Math.max(earliestMs, nextDueMs - clock.now())
+    const nextDueMs = this.#stored(() => outbox.nextDueMs())
+    if (nextDueMs === undefined && !this.#storageFailed) return
+    const earliestMs = this.#storageFailed ? STORAGE_RETRY_MS : this.#policy.pending > 0 ? MIN_WAKE_MS : 0
+    const delayMs = Math.max(earliestMs, (nextDueMs ?? 0) - clock.now())
     this.#cancelWake = clock.schedule(() => this.#take(clock.now()), delayMs)
   }
 
@@ -162,6 +180,7 @@ class OutboxAnnouncer implements Announcer {
       }
     } finally {
       this.#pushing = false
+      this.#avoided.clear()
     }
     if (this.#again) this.#take(Number.MAX_SAFE_INTEGER)
   }
@@ -173,11 +192,14 @@ class OutboxAnnouncer implements Announcer {
     while (batch.length < PUSH_RELEASES && bytes < PUSH_BYTES) {
       const entry = this.#pushQueue.shift()
       if (entry === undefined) break
-      const bundle = recordBundle(catalogue, entry.record)
+      let bundle: RecordBundle | undefined
+      try {
+        bundle = recordBundle(catalogue, entry.record)
+      } catch (error) {
+        logger?.warn('announcer', 'a release to announce could not be read', { error: String(error) })
+      }
       if (bundle === undefined) {
-        // The outbox and the catalogue are one transaction; only damage to the disk comes here.
-        logger?.warn('announcer', 'a release to announce is not in the catalogue', { record: entry.record })
-        this.#handle({ type: 'pushed', sequence: entry.sequence, done: true })
+        this.#handle({ type: 'pushed', sequence: entry.sequence, done: false })
         continue
       }
       batch.push({ entry, bundle })
@@ -192,7 +214,9 @@ class OutboxAnnouncer implements Announcer {
     if (signal.aborted) return
     const pushed = new Set<number>()
     for (const item of batch) await this.#gossip(item)
-    const targets = peers().slice(0, PUSH_PEERS)
+    const targets = peers()
+      .filter((peerId) => !this.#avoided.has(peerId))
+      .slice(0, PUSH_PEERS)
     await Promise.all(targets.map((peerId) => this.#pushTo(peerId, batch, pushed)))
     for (const { entry } of batch) {
       this.#handle({ type: 'pushed', sequence: entry.sequence, done: pushed.has(entry.sequence) })
@@ -239,7 +263,9 @@ class OutboxAnnouncer implements Announcer {
       }
     } catch (error) {
       logger?.debug('announcer', 'a push failed', { peerId, error: String(error) })
-      if (!signal.aborted && !isBusy(error)) onConduct(peerId, 'failed')
+      if (signal.aborted || isBusy(error)) return
+      this.#avoided.add(peerId)
+      onConduct(peerId, 'failed')
     }
   }
 }

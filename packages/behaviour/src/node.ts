@@ -107,9 +107,10 @@ export function registryNode(
         ...overrides.connectionManager
       },
       services: {
-        // Run by the peer itself, which wants to know when it is done.
-        identify: identify({ runOnConnectionOpen: false }),
-        identifyPush: identifyPush(),
+        // Run by the peer itself, which wants to know when it is done. A busy machine takes longer than the 5 seconds
+        // that libp2p gives it, and a peer that has not said what it speaks is of no use.
+        identify: identify({ runOnConnectionOpen: false, timeout: network.connectionTimeoutMs }),
+        identifyPush: identifyPush({ timeout: network.connectionTimeoutMs }),
         ping: ping(),
         pubsub: gossip(settings, scoreOf),
         // Wrapped: libp2p would take what it returns for a part of itself to start, and that is all parts.

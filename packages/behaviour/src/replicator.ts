@@ -118,7 +118,10 @@ class PolicyReplicator implements Replicator {
     for (const peerId of start) void track(this.#run(peerId))
     this.#cancelWake()
     if (wakeAtMs === undefined) return
-    this.#cancelWake = clock.schedule(() => this.#handle({ type: 'tick' }), wakeAtMs - clock.now())
+    this.#cancelWake = clock.schedule(
+      () => this.#handle({ type: 'tick' }),
+      Math.max(0, wakeAtMs - clock.now())
+    )
   }
 
   async #run(peerId: PeerIdText): Promise<void> {

@@ -307,6 +307,7 @@ export class RunningPeer {
       await this.#activity.whenIdle(signal)
       if (this.announcer.idle || this.#ended.signal.aborted) return
       this.announcer.announce()
+      if (this.#activity.idle) return
     }
   }
 
@@ -346,15 +347,7 @@ export class RunningPeer {
   #listen(): void {
     const { libp2p } = this.node
     const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
-      const introduction = libp2p.services.identify.identify(connection).then(
-        () => {},
-        (error: unknown) => {
-          this.#components.logger?.debug('behaviour', 'a peer did not say what it is', {
-            peerId: connection.remotePeer.toString(),
-            error: reasonOf(error)
-          })
-        }
-      )
+      const introduction = this.#introduce(connection)
       this.#introductions.set(connection, introduction)
       void this.#activity.track(introduction)
     }
@@ -379,6 +372,21 @@ export class RunningPeer {
       libp2p.removeEventListener('peer:identify', onIdentify)
       libp2p.removeEventListener('peer:disconnect', onDisconnect)
     })
+  }
+
+  /** Asks who is there and what it speaks; libp2p tells by an event. Without an answer the connection is of no use. */
+  async #introduce(connection: Connection): Promise<void> {
+    try {
+      await this.node.libp2p.services.identify.identify(connection)
+    } catch (error) {
+      if (connection.status !== 'open') return
+      const peerId = connection.remotePeer.toString()
+      this.#components.logger?.debug('behaviour', 'a peer did not say what it is', {
+        peerId,
+        error: reasonOf(error)
+      })
+      connection.abort(new Error('The peer did not say what it is'))
+    }
   }
 
   #note(peerId: PeerIdText, conduct: PeerConduct): void {

@@ -40,6 +40,8 @@ export interface PeerScore {
 
 const STRANGER = 50
 const WORTH: Record<PeerConduct, number> = { good: 1, failed: -2, forged: -15, abused: -45 }
+/** As low as failures alone lead: who cannot be reached is no enemy. */
+const FAILED_FLOOR = 20
 
 export function peerScore(init: PeerScoreInit): PeerScore {
   const peers = new Map<string, { score: number; atMs: number }>()
@@ -54,14 +56,18 @@ export function peerScore(init: PeerScoreInit): PeerScore {
   return {
     score,
     handle({ peerId, conduct }, nowMs) {
-      const next = Math.min(100, Math.max(0, score(peerId, nowMs) + WORTH[conduct]))
+      const before = score(peerId, nowMs)
+      const floor = conduct === 'failed' ? Math.min(before, FAILED_FLOOR) : 0
+      const next = Math.min(100, Math.max(floor, before + WORTH[conduct]))
       peers.delete(peerId)
       peers.set(peerId, { score: next, atMs: nowMs })
       if (peers.size > init.maxPeers) {
         const [oldest] = peers.keys()
         if (oldest !== undefined) peers.delete(oldest)
       }
-      return next < init.banBelow ? { score: next, banUntilMs: nowMs + init.banMs } : { score: next }
+      return next < init.banBelow && conduct !== 'failed'
+        ? { score: next, banUntilMs: nowMs + init.banMs }
+        : { score: next }
     }
   }
 }

@@ -29,6 +29,14 @@ it('bans below the mark, for a while', () => {
   expect(score.handle({ peerId: peer('a'), conduct: 'abused' }, 5)).toEqual({ score: 0, banUntilMs: 1005 })
 })
 
+it('does not ban who only fails', () => {
+  const score = peerScore(init)
+  for (let times = 0; times < 100; times++) {
+    expect(score.handle({ peerId: peer('a'), conduct: 'failed' }, 0)).not.toHaveProperty('banUntilMs')
+  }
+  expect(score.score(peer('a'), 0)).toBe(20)
+})
+
 it('forgets half of what was good or bad in each half-life', () => {
   const score = peerScore(init)
   score.handle({ peerId: peer('a'), conduct: 'abused' }, 0)
