@@ -217,7 +217,6 @@ class Channel {
       signal?.addEventListener('abort', abandon)
       this.#pending.set(id, pending)
       this.#unsent.push(pending)
-      this.#lastUsedMs = pending.askedAtMs
       this.#arm(pending.askedAtMs + this.#init.requestTimeoutMs)
       this.#send()
     })

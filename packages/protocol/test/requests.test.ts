@@ -1,6 +1,6 @@
 import { encode } from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
-import { describeContent, seededBytes } from '@registry/testing'
+import { describeContent, makeRelease, seededBytes } from '@registry/testing'
 import { PROTOCOL_LIMITS } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BLOCK } from '../src/content.ts'
@@ -230,14 +230,18 @@ describe('asking', () => {
     expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
   })
 
-  it('counts the time it takes to connect', async () => {
+  it('counts the time it takes to connect, and then stops connecting', async () => {
     const [answerer, asker] = await pair()
+    let dialling = true
     const protocol = packageProtocol({ network: 'test', requestTimeoutMs: 500 })({
       registrar: { handle: async () => {}, unhandle: async () => {} },
       connectionManager: {
         openConnection: (_peer, { signal } = {}) =>
           new Promise((_, reject) => {
-            signal?.addEventListener('abort', () => reject(signal.reason))
+            signal?.addEventListener('abort', () => {
+              dialling = false
+              reject(signal.reason)
+            })
           })
       },
       handlers: refusingHandlers,
@@ -250,6 +254,7 @@ describe('asking', () => {
     })
     await asker.clock.advance(500)
     await outcome
+    expect(dialling).toBe(false)
     await protocol.stop()
   })
 
@@ -387,13 +392,34 @@ describe('asking', () => {
 
     it('cannot answer a request that was not sent yet', async () => {
       const [answerer, asker] = await pair()
-      await answerer.impersonate(SYNC_ID, (stream) => {
-        stream.send(framed(encodeMessage({ id: 2, status: 'busy' })))
-        stream.addEventListener('message', () => {
-          stream.send(framed(encodeMessage({ id: 1, status: 'ok', result: SUMMARY })))
+      const status = (id: number, result: string[]): Uint8Array =>
+        framed(encodeMessage({ id, status: 'ok', result }))
+      await answerer.impersonate(LOOKUP_ID, (stream) => {
+        const decoder = new FrameDecoder(2 ** 20)
+        let received = 0
+        stream.addEventListener('message', ({ data }) => {
+          decoder.push(data.subarray())
+          for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+            received += 1
+            // The credit is used up by five; the sixth waits to be sent.
+            if (received === 5) {
+              stream.send(status(6, ['refused', 'refused', 'refused']))
+              for (let id = 1; id <= 5; id++) stream.send(status(id, ['known', 'known', 'known']))
+            }
+            if (received === 6) stream.send(status(6, ['accepted', 'accepted', 'accepted']))
+          }
         })
       })
-      expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+      const envelopes = [1, 2, 3].map(() => new Uint8Array(60_000))
+      const pushes = Array.from({ length: 6 }, () => asker.protocol.publishPackage(answerer.id, envelopes))
+      expect((await Promise.all(pushes)).map(([first]) => first)).toEqual([
+        'known',
+        'known',
+        'known',
+        'known',
+        'known',
+        'accepted'
+      ])
     })
   })
 })
@@ -567,10 +593,15 @@ describe('answering', () => {
     const [answerer, asker] = await pair({
       handlers: {
         block: async () => new Uint8Array(PROTOCOL_LIMITS.maxBlockBytes + 1),
+        getPackage: async () => Array.from({ length: 20 }, () => new Uint8Array(60_000)),
         searchPackages: async () => [{ envelopes: [], score: Number.NaN }]
       }
     })
     await expect(asker.protocol.block(answerer.id, CID)).rejects.toMatchObject({ code: 'ERR_REMOTE' })
+    const { owner, name, version } = makeRelease()
+    await expect(asker.protocol.getPackage(answerer.id, { owner, name, version })).rejects.toMatchObject({
+      code: 'ERR_REMOTE'
+    })
     const stream = await asker.open(answerer, LOOKUP_ID)
     const responses = listen(stream)
     stream.send(request(1, 'searchPackages', { keywords: [], tags: [], limit: 1 }))
@@ -638,10 +669,16 @@ describe('answering', () => {
     await until(() => asked)
     await asker.node.hangUp(answerer.node.peerId)
     await until(() => streamsOf(answerer, SYNC_ID).length === 0)
-    const stopped = answerer.protocol.stop().then(() => done)
     expect(await failed).toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
+    let stopped = false
+    const stop = answerer.protocol.stop().then(() => {
+      stopped = true
+    })
+    await rest()
+    expect(stopped).toBe(false)
     open()
-    expect(await stopped).toBe(true)
+    await stop
+    expect(done).toBe(true)
   })
 })
 

@@ -114,6 +114,19 @@ export function blobStoreContract({ name, create }: Contract<BlobStoreSubject, S
       expect(await subject.blobs.complete(info.cid, info)).toEqual(info)
     })
 
+    it('keeps the blocks of a fetch that stopped while other contents come and go', async () => {
+      await using subject = await create({})
+      const { blocks, ...info } = contentBlocks(seededBytes('content', LARGE_BYTES))
+      const [first, ...rest] = blocks
+      if (first === undefined) throw new Error('The content has no blocks')
+      await subject.blobs.putBlock(info.cid, ...first)
+      const other = await subject.blobs.add(streamOf(seededBytes('other')))
+      await subject.blobs.delete(other.cid)
+      expect(subject.blobs.hasBlock(first[0])).toBe(true)
+      for (const [cid, block] of rest) await subject.blobs.putBlock(info.cid, cid, block)
+      expect(await subject.blobs.complete(info.cid, info)).toEqual(info)
+    })
+
     it('refuses a block that is another than its CID says', async () => {
       await using subject = await create({})
       const { cid } = contentBlocks(seededBytes('content'))
