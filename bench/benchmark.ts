@@ -6,7 +6,10 @@ export interface Row {
   /** What was done, such as `search-warm`. */
   case: string
   subject: string
-  /** What of the samples the value is: `p50`, `median`, `max`, or `target` of a figure that was stated, not measured. */
+  /**
+   * What of the samples the value is: `p50`, `median`, `max`, or `target` of a figure that was stated, not measured.
+   * `median/raw` is that of ours divided by that of the subject `raw`.
+   */
   metric: string
   value: number
   unit: string
@@ -58,39 +61,33 @@ export class Report {
     }
   }
 
-  /** One figure a round: median, least and greatest. */
-  rounds(name: string, subject: string, unit: string, samples: readonly number[]): void {
-    const { median, min, max } = spread(samples)
-    for (const [metric, value] of Object.entries({ median, min, max })) {
+  /** The rounds of several subjects, and of `ours` divided by each other one round by round. */
+  comparison(name: string, unit: string, samples: ReadonlyMap<string, readonly number[]>): void {
+    for (const [subject, values] of samples) this.spread(name, subject, unit, values)
+    const ours = samples.get('ours') ?? []
+    for (const [subject, values] of samples) {
+      if (subject === 'ours') continue
+      const ratios = values.map((value, round) => (ours[round] ?? Number.NaN) / value)
+      for (const [metric, value] of Object.entries(spread(ratios)))
+        this.#ratio(name, metric, subject, value, ratios)
+    }
+  }
+
+  /** Median, least and greatest of a few figures, such as one a round. */
+  spread(name: string, subject: string, unit: string, samples: readonly number[]): void {
+    for (const [metric, value] of Object.entries(spread(samples))) {
       this.row({ case: name, subject, metric, value, unit, n: samples.length })
     }
   }
 
-  /** The rounds of several subjects, and of `ours` divided by each other one round by round. */
-  comparison(name: string, unit: string, samples: ReadonlyMap<string, readonly number[]>): void {
-    for (const [subject, values] of samples) this.rounds(name, subject, unit, values)
-    const ours = samples.get('ours') ?? []
-    for (const [subject, values] of samples) {
-      if (subject === 'ours') continue
-      const ratios = values.flatMap((value, round) => (ours[round] ?? Number.NaN) / value)
-      this.rounds(name, `ours/${subject}`, 'ratio', ratios)
-    }
-  }
-
-  /**
-   * A bound that somebody stated without saying of which percentile, and by how much the samples' p99 stays below it.
-   */
+  /** A bound that somebody stated without saying of which percentile, and the samples' p99 divided by it. */
   target(name: string, subject: string, targetMs: number, samplesMs: readonly number[]): void {
     this.row({ case: name, subject, metric: 'target', value: targetMs, unit: 'ms', n: 0 })
     const { p99 } = distribution(samplesMs)
-    const n = samplesMs.length
-    this.row({
-      case: name,
-      subject: 'ours',
-      metric: `p99/${subject}`,
-      value: p99 / targetMs,
-      unit: 'ratio',
-      n
-    })
+    this.#ratio(name, 'p99', subject, p99 / targetMs, samplesMs)
+  }
+
+  #ratio(name: string, metric: string, to: string, value: number, { length: n }: readonly number[]): void {
+    this.row({ case: name, subject: 'ours', metric: `${metric}/${to}`, value, unit: 'ratio', n })
   }
 }

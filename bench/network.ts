@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BEHAVIOUR_DEFAULTS } from '@registry/behaviour'
 import { packPackage } from '@registry/registry'
+import type { ConnectedPeer } from '@registry/types'
 import { type Arrivals, arrivals } from './arrivals.ts'
 import type { Benchmark, Report } from './benchmark.ts'
 import { measureGossip as gossipAmong } from './gossip.ts'
@@ -57,8 +58,9 @@ const COLD_SETTINGS = {
   'bootstrap.retryIntervalMs': '50',
   'network.minPeers': '1'
 }
-/** The interval above, and what timers are late by. */
+/** Longer than a peer that was hung up on is not dialled, as set above. */
 const HANG_UP_MS = 75
+const HANG_UP_TIMEOUT_MS = 30_000
 
 const MESSAGE_BYTES = 1024
 const POLL_MS = 200
@@ -172,14 +174,22 @@ async function measureColdLookup(
   report.target('lookup-cold', ORIGINAL, ORIGINAL_MS.lookup, samplesMs)
 }
 
-/** Resolves when `peer` has no connection to `other`, which may have dialled again, and may itself dial it again. */
+/**
+ * Resolves when `peer` has no connection to `other`, which may dial again at any time. What they still have to say to
+ * each other is waited for: a peer that breaks off halfway counts as one that fails, and is shut out in the end.
+ */
 async function hangUp(peer: Peer, other: Peer, signal: AbortSignal): Promise<void> {
-  const isConnected = async (): Promise<boolean> =>
-    (await peer.client.peers({ signal })).some(({ peerId }) => peerId === other.peerId)
-  do {
-    await peer.client.disconnect(other.peerId, { signal })
-    await delay(HANG_UP_MS, undefined, { signal })
-  } while (await isConnected())
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(HANG_UP_TIMEOUT_MS)])
+  for (;;) {
+    const [there, back] = await Promise.all([connection(peer, other, limit), connection(other, peer, limit)])
+    if (there === undefined) return
+    if (there.inSync && back?.inSync !== false) await peer.client.disconnect(other.peerId, { signal: limit })
+    await delay(HANG_UP_MS, undefined, { signal: limit })
+  }
+}
+
+async function connection(from: Peer, to: Peer, signal: AbortSignal): Promise<ConnectedPeer | undefined> {
+  return (await from.client.peers({ signal })).find(({ peerId }) => peerId === to.peerId)
 }
 
 /** From the call on a random peer until the last of all others has told its subscribers. */
@@ -256,7 +266,7 @@ async function measureGossip(
     unit: 'ratio',
     n: expected
   })
-  report.rounds(name, 'ours', 'mesh peers', meshSizes)
+  report.spread(name, 'ours', 'mesh peers', meshSizes)
 }
 
 /** A package of one small file, packed as people pack theirs. */

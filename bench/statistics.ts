@@ -22,9 +22,9 @@ export function distribution(samples: readonly number[]): Distribution {
 }
 
 export interface Spread {
-  min: number
   /** Of an even number of samples the mean of the middle two. */
   median: number
+  min: number
   max: number
 }
 
@@ -36,5 +36,5 @@ export function spread(samples: readonly number[]): Spread {
   if (min === undefined || max === undefined || below === undefined || above === undefined) {
     throw new RangeError('there is no spread of no samples')
   }
-  return { min, median: (below + above) / 2, max }
+  return { median: (below + above) / 2, min, max }
 }

@@ -4,10 +4,13 @@ import type { Row } from './benchmark.ts'
 export function table(rows: readonly Row[]): string {
   const lines = new Map<string, string[]>()
   for (const row of rows) {
-    const key = JSON.stringify([row.case, row.subject, row.unit, row.n])
-    const figure = `${row.metric} ${format(row.value)}`
+    // Of a ratio, what it is the ratio to.
+    const [metric, ...to] = row.metric.split('/')
+    const subject = [row.subject, ...to].join(' / ')
+    const key = JSON.stringify([row.case, subject, row.unit, row.n])
+    const figure = `${metric} ${format(row.value)}`
     const line = lines.get(key)
-    if (line === undefined) lines.set(key, [row.case, row.subject, row.unit, sampled(row.n), figure])
+    if (line === undefined) lines.set(key, [row.case, subject, row.unit, sampled(row.n), figure])
     else line.push(figure)
   }
   const cells = [...lines.values()]

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rmdir } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -24,6 +24,13 @@ async function bench(args: readonly string[], env: Record<string, string> = {}):
     (output) => ({ code: 0, ...output }),
     (error: Ended) => error
   )
+}
+
+/** Of every process; none where the system has no such folder. */
+async function commandLines(): Promise<string[]> {
+  const entries = await readdir('/proc').catch(() => [])
+  const processes = entries.filter((name) => /^\d+$/.test(name))
+  return await Promise.all(processes.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')))
 }
 
 function rowsOf(stdout: string): Array<Record<string, unknown>> {
@@ -92,7 +99,7 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
     }
     expect(await readdir(folder)).toEqual([])
     // Each peer has its data folder among its arguments.
-    expect((await execute('ps', ['-A', '-o', 'args'])).stdout).not.toContain(folder)
+    expect((await commandLines()).filter((line) => line.includes(folder))).toEqual([])
     await rmdir(folder)
   })
 
@@ -102,7 +109,7 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
     for (const name of ['exchange', 'store']) {
       const own = lines.filter((row) => row.bench === name).map((row) => JSON.stringify(row))
       const found = figures(expectRows({ ...ended, stdout: own.join('\n') }, name))
-      expect(found.some((figure) => / ours\/.* median$/.test(figure))).toBe(true)
+      expect(found.some((figure) => / ours median\//.test(figure))).toBe(true)
     }
   })
 })
