@@ -16,7 +16,7 @@ export function note(line: string): void {
 
 /** Text that others wrote, as one line without the characters that would steer a terminal or turn it around. */
 export function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return text.replaceAll(/\s*[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+\s*/gu, ' ').trim()
 }
 
 export function heading(text: string): string {
