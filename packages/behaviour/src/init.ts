@@ -160,10 +160,10 @@ export interface BehaviourSettings extends Sections {
 /** @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name */
 export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
   const network = { ...BEHAVIOUR_DEFAULTS.network, ...init.network }
-  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(network.name)) {
+  if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(network.name)) {
     throw new InvalidValueError(
       'network.name',
-      'must be 1 to 63 lower-case letters, digits, "." and "-", and begin with a letter or a digit'
+      'must be 1 to 32 lower-case letters, digits and "-", and begin with a letter or a digit'
     )
   }
   const settings: BehaviourSettings = {

@@ -27,7 +27,7 @@ describe('the init', () => {
     ])
   })
 
-  it.each(['', 'Main', 'a/b', 'a b', '-a', 'x'.repeat(64)])('refuses the network name %j', (name) => {
+  it.each(['', 'Main', 'a/b', 'a b', '-a', 'x'.repeat(33)])('refuses the network name %j', (name) => {
     expect(() => resolveInit({ network: { name } })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_VALUE' })
     )
