@@ -49,6 +49,13 @@ describe('the commands of the README', () => {
         const fetched = await shell(two.join('\n'), { cwd: cwds.two, host: hosts.two, env: { FIRST: first } })
         expect(fetched.code, fetched.output).toBe(0)
         expect(existsSync(join(cwds.two, 'web-kit-0.1.0.tgz'))).toBe(true)
+        const [findByItself = ''] = two.map((block) => block.replace(' --bootstrap "$FIRST"', ''))
+        const alone = `${findByItself.split('\n')[0]?.replace('--data-dir peer', '--data-dir alone')}
+          for _ in $(seq 40); do registry search web --json --data-dir alone | grep -q '"web-kit"' && break; sleep 0.5; done
+          registry get web-kit --data-dir alone --out alone.tgz
+          registry stop --data-dir alone`
+        const found = await shell(alone, { cwd: cwds.two, host: hosts.two })
+        expect(found.code, `without an address, by multicast DNS: ${found.output}`).toBe(0)
         const stopped = await shell(restOfOne.join('\n'), { cwd: cwds.one, host: hosts.one })
         expect(stopped.code, stopped.output).toBe(0)
       } finally {
