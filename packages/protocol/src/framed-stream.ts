@@ -62,9 +62,12 @@ export class FramedStream {
       this.#decoder.push(data.subarray())
       this.#read()
     })
-    // It may have ended before anybody listened.
-    if (this.#stream.status !== 'open') queueMicrotask(() => this.#onClose())
+    // Either end may have come before anybody listened.
     this.#remoteEnded = this.#stream.remoteWriteStatus !== 'writable'
+    queueMicrotask(() => {
+      if (this.#stream.status !== 'open') this.#onClose()
+      else if (this.#remoteEnded) this.#read()
+    })
   }
 
   /** Takes no frames until `release`. What the peer sends meanwhile is bounded, and where possible it is made to wait. */

@@ -23,7 +23,8 @@ export interface RemoteSearchHit {
  * What a peer can be asked, over three protocols: lookup, sync and content. Everything returned is parsed and bounded,
  * none of it is verified. Each call rejects with ERR_REQUEST_TIMEOUT (retryable), ERR_PEER_UNREACHABLE (retryable),
  * ERR_TOO_MANY_REQUESTS (retryable), ERR_PEER_BUSY (retryable: the asked peer's limits), ERR_PROTOCOL (the peer broke
- * the protocol) or ERR_REMOTE (the peer answered with a failure).
+ * the protocol), ERR_REMOTE (the peer answered with a failure), ERR_INVALID_VALUE (more than the protocol allows to ask;
+ * nothing was sent) or ERR_NOT_RUNNING.
  */
 export interface PackageProtocol extends Startable {
   // lookup

@@ -299,7 +299,7 @@ export function packageProtocolContract({
       expect(subject.calls).toEqual([])
     })
 
-    it('can be started and stopped twice, ends what waits and asks nothing after', async () => {
+    it('ends what waits when it stops, asks nothing after, and can be started again', async () => {
       const asked = Promise.withResolvers<void>()
       const gate = Promise.withResolvers<undefined>()
       await using subject = await start({
@@ -318,6 +318,8 @@ export function packageProtocolContract({
       expect(await rejection(protocol.getPackage(peerId, KEY))).toBeInstanceOf(Error)
       expect(clock.pending).toBe(0)
       gate.resolve(undefined)
+      await protocol.start()
+      expect(await protocol.getPackage(peerId, KEY)).toBeUndefined()
     })
   })
 }
