@@ -1,23 +1,23 @@
 // Plain JavaScript that Node 18 and later parse: it has to run where the rest cannot.
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const OLDEST_MAJOR = 22
+/** The first with `node:sqlite` as it is used here. */
+const OLDEST = '22.13'
+const FETCHED_MAJOR = 24
 const RELAUNCHED = 'REGISTRY_RELAUNCHED'
 
 export function planLaunch({ version, folder, relaunched, exists = existsSync }) {
-  if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return { kind: 'run' }
+  if (isAtLeast(version, OLDEST)) return { kind: 'run' }
   for (let at = folder; !relaunched; at = dirname(at)) {
     const node = join(at, 'node_modules', '.bin', 'node')
     if (exists(node)) return { kind: 'relaunch', node }
     if (at === dirname(at)) break
   }
-  return {
-    kind: 'refuse',
-    message: `Node ${OLDEST_MAJOR} or later is needed; this is Node ${version}.\nHint: install a newer Node, or bring one along with \`npm install node@24\` in this folder.`
-  }
+  return { kind: relaunched ? 'refuse' : 'fetch' }
 }
 
 export async function launch(entry) {
@@ -25,13 +25,48 @@ export async function launch(entry) {
   const relaunched = process.env[RELAUNCHED] !== undefined
   const plan = planLaunch({ version: process.versions.node, folder, relaunched })
   if (plan.kind === 'relaunch') return relaunch(plan.node)
-  if (plan.kind === 'refuse') return refuse(plan.message)
+  if (plan.kind !== 'run') {
+    const node = plan.kind === 'fetch' ? fetchNode() : undefined
+    return node === undefined ? refuse(tooOld()) : relaunch(node)
+  }
   if (!existsSync(fileURLToPath(entry))) return refuse('Not built yet.\nHint: run `pnpm run build` first.')
   if (relaunched) {
     delete process.env[RELAUNCHED]
     dieWithParent()
   }
   await import(entry.href)
+}
+
+function isAtLeast(version, oldest) {
+  const [[major, minor], [oldestMajor, oldestMinor]] = [version, oldest].map((text) =>
+    text.split('.').map(Number)
+  )
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)
+}
+
+function tooOld() {
+  return `Node ${OLDEST} or later is needed; this is Node ${process.versions.node}.\nHint: install a newer Node, or bring one along with \`npm install node@${FETCHED_MAJOR}\` in this folder.`
+}
+
+/** A newer Node as npm has it: fetched once into npm's own cache, and found there from then on. */
+function fetchNode() {
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'p2p-registry')
+  const note = join(cache, `node-${FETCHED_MAJOR}`)
+  const known = existsSync(note) ? readFileSync(note, 'utf8') : ''
+  if (known !== '' && existsSync(known)) return known
+  process.stderr.write(
+    `Node ${process.versions.node} is too old; fetching Node ${FETCHED_MAJOR} with npm, once …\n`
+  )
+  const command = ['--yes', `--package=node@${FETCHED_MAJOR}`, '--', 'node', '-p', 'process.execPath']
+  const { status, stdout } = spawnSync('npx', command, {
+    encoding: 'utf8',
+    shell: process.platform === 'win32'
+  })
+  const node = status === 0 ? stdout.trim().split('\n').pop() : ''
+  if (!existsSync(node)) return undefined
+  mkdirSync(cache, { recursive: true })
+  writeFileSync(note, node)
+  return node
 }
 
 function refuse(message) {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,8 +8,16 @@ import { planLaunch } from '../bin/launch.js'
 
 describe('planLaunch', () => {
   it('runs in this process on the oldest supported Node and on any later one', () => {
-    for (const version of ['22.0.0', '24.1.2', '100.0.0']) {
+    for (const version of ['22.13.0', '24.1.2', '100.0.0']) {
       expect(planLaunch({ version, folder: '/a', relaunched: false })).toEqual({ kind: 'run' })
+    }
+  })
+
+  it('does not run on one that lacks what is needed', () => {
+    for (const version of ['22.12.0', '21.20.0', '18.0.0']) {
+      expect(planLaunch({ version, folder: '/a', relaunched: false, exists: () => false })).toEqual({
+        kind: 'fetch'
+      })
     }
   })
 
@@ -22,12 +30,9 @@ describe('planLaunch', () => {
     })
   })
 
-  it('refuses with a hint where there is no other node', () => {
+  it('has npm fetch a newer one where there is no other node', () => {
     const plan = planLaunch({ version: '20.20.2', folder: '/a/b', relaunched: false, exists: () => false })
-    expect(plan).toMatchObject({
-      kind: 'refuse',
-      message: expect.stringMatching(/Node 22.*20\.20\.2.*Hint/s)
-    })
+    expect(plan).toEqual({ kind: 'fetch' })
   })
 
   it('does not relaunch twice, so that an old node in node_modules cannot loop', () => {
@@ -81,6 +86,38 @@ describe('launch', () => {
     )
     const ran = spawnSync(process.execPath, [join(folder, 'bin.mjs'), 'a', '--b'], { encoding: 'utf8' })
     expect(ran).toMatchObject({ stdout: 'a,--b\n', stderr: '', status: 7 })
+  })
+
+  it('runs under what npm fetched, and asks npm once only', async () => {
+    await writeFile(join(folder, 'npx'), `#!/bin/sh\necho asked >> asked\necho ${process.execPath}\n`, {
+      mode: 0o755
+    })
+    await writeFile(join(folder, 'entry.mjs'), 'console.log("ran")')
+    await writeFile(
+      join(folder, 'bin.mjs'),
+      `import { launch } from './bin/launch.mjs'
+      if (!process.env.REGISTRY_RELAUNCHED) { ${withOldNode} }
+      await launch(new URL('./entry.mjs', import.meta.url))`
+    )
+    const env = { PATH: `${folder}:/usr/bin:/bin`, XDG_CACHE_HOME: join(folder, 'cache') }
+    for (const said of [/too old; fetching/, /^$/]) {
+      const ran = spawnSync(process.execPath, ['bin.mjs'], { cwd: folder, encoding: 'utf8', env })
+      expect(ran).toMatchObject({ stdout: 'ran\n', stderr: expect.stringMatching(said), status: 0 })
+    }
+    expect(await readFile(join(folder, 'asked'), 'utf8')).toBe('asked\n')
+  })
+
+  it('refuses with a hint where npm cannot fetch one', async () => {
+    await writeFile(join(folder, 'npx'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    await writeFile(
+      join(folder, 'bin.mjs'),
+      `import { launch } from './bin/launch.mjs'
+      ${withOldNode}
+      await launch(new URL('./entry.mjs', import.meta.url))`
+    )
+    const env = { PATH: `${folder}:/usr/bin:/bin`, XDG_CACHE_HOME: join(folder, 'cache') }
+    const ran = spawnSync(process.execPath, ['bin.mjs'], { cwd: folder, encoding: 'utf8', env })
+    expect(ran).toMatchObject({ status: 1, stderr: expect.stringMatching(/Node 22.*20\.0\.0.*Hint/s) })
   })
 
   it('leaves no newer node behind when it is killed outright', async () => {
