@@ -20,3 +20,4 @@ export { defaultNodeConfig, type NodeComponents, type NodeInit, type RunningNode
 export { HTTP_DEFAULTS, loadNodeConfig, type NodeConfigSources, namedDataDir } from './node-config.ts'
 export { addNodeOptions, type NodeOptions, readNodeOptions } from './node-options.ts'
 export { exitWith, runNode } from './run-node.ts'
+export { hideSqliteWarning } from './warnings.ts'

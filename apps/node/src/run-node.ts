@@ -44,10 +44,15 @@ export async function runNode(options: NodeOptions): Promise<number> {
   }
 }
 
-/** Ends the process by itself when nothing is left to do; where something still hangs, a little later all the same. */
-export function exitWith(code: number): void {
-  process.exitCode = code
-  setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref()
+/**
+ * Ends the process when what was printed is with its reader. Nothing else is waited for: what had to be done is, and the
+ * network stack has timers that run on for a second after it has stopped.
+ */
+export async function exitWith(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => stream.write('', () => resolve()))
+  }
+  process.exit(code)
 }
 
 function listenForSignals(): { first: Promise<void>; end(): void } {

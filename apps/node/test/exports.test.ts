@@ -17,6 +17,7 @@ it('exports what its README lists, and nothing else', () => {
     'errorText',
     'exitCodeOf',
     'exitWith',
+    'hideSqliteWarning',
     'loadNodeConfig',
     'namedDataDir',
     'readNodeOptions',

@@ -196,7 +196,7 @@ describe('aborting', () => {
     }
     expect(await refusal(client.publish(endless(), { signal: abort.signal }))).toBe(abort.signal.reason)
     // The peer notices by itself that its caller went away.
-    await expect.poll(() => readdirSync(peer.uploadDir)).toEqual([])
+    await expect.poll(() => readdirSync(peer.uploadDir), { timeout: 10_000 }).toEqual([])
     expect((await client.status()).releases).toBe(0)
   })
 

@@ -124,7 +124,7 @@ describe('a peer in the background', { timeout: 60_000 }, () => {
     const { pid } = await place.startPeer('killed')
     process.kill(pid, 'SIGKILL')
     await expect
-      .poll(() => place.refusal('status', '--data-dir', 'killed'))
+      .poll(() => place.refusal('status', '--data-dir', 'killed'), { timeout: 30_000 })
       .toMatchObject({ exit: 4, code: 'ERR_NO_PEER' })
     await place.startPeer('killed')
     expect(await place.json('status', '--data-dir', 'killed')).toHaveLength(1)
