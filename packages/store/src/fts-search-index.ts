@@ -62,6 +62,22 @@ const WHOLE_NAME_MATCHES = `
   WHERE search_rows.plain_name = ?2 AND coalesce(downloads.count, 0) >= ?3 AND ${FITS_FILTER}
   ORDER BY search_rows.row LIMIT ?4`
 
+/** A package as it is indexed. */
+interface SearchDocument {
+  package: number
+  /** 0 is the most popular. */
+  slot: number
+  /** Below `SPREAD`. */
+  spread: number
+  plainName: string
+  nameWords: string
+  /** The columns of `search_words`. */
+  name: string
+  labels: string
+  description: string
+  filters: string
+}
+
 interface Candidate {
   package: number
   owner: string
@@ -89,20 +105,20 @@ export class FtsSearchIndex implements SearchIndex {
   }
 
   put(entries: readonly SearchEntry[]): void {
-    this.remove(entries.map((entry) => entry.package))
-    const placed = entries.map((entry) => ({ entry, row: this.#place(entry) }))
+    const changed = entries.map(documentOf).filter((document) => !this.#has(document))
+    this.remove(changed.map((document) => document.package))
+    const placed = changed.map((document) => ({ document, row: this.#place(document) }))
     // FTS5 begins a new segment whenever a row is not above the one before.
-    for (const { entry, row } of placed.sort((a, b) => a.row - b.row)) {
-      const name = nameWordsOf(entry.name)
+    for (const { document, row } of placed.sort((a, b) => a.row - b.row)) {
       this.#db.run(
         'INSERT INTO search_words (rowid, name, labels, description, filters) VALUES (?, ?, ?, ?, ?)',
         row,
-        stemmed(name),
-        stemmed([...entry.keywords, ...entry.tags, entry.category].flatMap(wordsOf)),
-        stemmed(wordsOf(entry.description)),
-        [filterTerm('category', entry.category), ...entry.tags.map((tag) => filterTerm('tag', tag))].join(' ')
+        document.name,
+        document.labels,
+        document.description,
+        document.filters
       )
-      this.#db.run('INSERT INTO search_names (rowid, name) VALUES (?, ?)', row, name.join(' '))
+      this.#db.run('INSERT INTO search_names (rowid, name) VALUES (?, ?)', row, document.nameWords)
     }
   }
 
@@ -191,19 +207,51 @@ export class FtsSearchIndex implements SearchIndex {
     return rows.map((row, index) => ({ package: integerOf(row, 'package'), score: 1 / (1 + index) }))
   }
 
+  /** Whether a package is there with the same words, as most new versions have, and the same popularity. */
+  #has(document: SearchDocument): boolean {
+    const row = this.#db.get(
+      `SELECT row, name, labels, description, filters
+       FROM search_rows CROSS JOIN search_words ON search_words.rowid = search_rows.row WHERE package = ?`,
+      document.package
+    )
+    return (
+      row !== undefined &&
+      Math.floor(integerOf(row, 'row') / SPREAD) === document.slot &&
+      row.name === document.name &&
+      row.labels === document.labels &&
+      row.description === document.description &&
+      row.filters === document.filters
+    )
+  }
+
   /** Takes the row of a package: the more popular ones first, those of one popularity spread by their hash. */
-  #place(entry: SearchEntry): number {
-    const spread = hash('sha256', `${entry.owner}/${entry.name}`, 'buffer').readUIntBE(0, 6)
-    let row = (MAX_POPULARITY - Math.min(entry.popularity, MAX_POPULARITY)) * SPREAD + spread
+  #place(document: SearchDocument): number {
+    let row = document.slot * SPREAD + document.spread
     while (this.#db.get('SELECT 1 FROM search_rows WHERE row = ?', row) !== undefined) row += 1
     this.#db.run(
       'INSERT INTO search_rows (row, package, plain_name, name_words) VALUES (?, ?, ?, ?)',
       row,
-      entry.package,
-      plainNameOf(entry.name),
-      nameWordsOf(entry.name).join(' ')
+      document.package,
+      document.plainName,
+      document.nameWords
     )
     return row
+  }
+}
+
+function documentOf(entry: SearchEntry): SearchDocument {
+  const nameWords = nameWordsOf(entry.name)
+  const filters = entry.tags.map((tag) => filterTerm('tag', tag))
+  return {
+    package: entry.package,
+    slot: MAX_POPULARITY - Math.min(entry.popularity, MAX_POPULARITY),
+    spread: hash('sha256', `${entry.owner}/${entry.name}`, 'buffer').readUIntBE(0, 6),
+    plainName: plainNameOf(entry.name),
+    nameWords: nameWords.join(' '),
+    name: stemmed(nameWords),
+    labels: stemmed([...entry.keywords, ...entry.tags, entry.category].flatMap(wordsOf)),
+    description: stemmed(wordsOf(entry.description)),
+    filters: [filterTerm('category', entry.category), ...filters].join(' ')
   }
 }
 

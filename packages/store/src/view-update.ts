@@ -45,8 +45,8 @@ export class ViewUpdate {
   readonly #db: Database
   readonly #records: RecordSet
   readonly #search: SearchIndex
-  /** Packages that another release stands for, or whose popularity is another. */
-  readonly #changed = new Set<number>()
+  /** Packages that another release stands for, with that one, or whose popularity is another. */
+  readonly #changed = new Map<number, Release | undefined>()
   /** By how many the dependents of a name have changed. */
   readonly #dependents = new Map<string, number>()
   /** What has come so far. */
@@ -115,7 +115,7 @@ export class ViewUpdate {
     for (const [name, difference] of this.#dependents) this.#countDependents(name, difference)
     const changed = [...this.#changed]
     for (let start = 0; start < changed.length; start += INDEX_BATCH) {
-      const entries = changed.slice(start, start + INDEX_BATCH).map((id) => this.#entry(id))
+      const entries = changed.slice(start, start + INDEX_BATCH).map(([id, latest]) => this.#entry(id, latest))
       this.#search.put(entries.filter((entry) => entry !== undefined))
     }
   }
@@ -165,7 +165,8 @@ export class ViewUpdate {
     )
     for (const name of added) this.#dependents.set(name, (this.#dependents.get(name) ?? 0) + 1)
     for (const name of dropped) this.#dependents.set(name, (this.#dependents.get(name) ?? 0) - 1)
-    this.#changed.add(id)
+    // Kept at hand while they are few; an update may be the whole catalogue.
+    this.#changed.set(id, this.#changed.size < INDEX_BATCH ? release : undefined)
   }
 
   #countDependents(name: string, difference: number): void {
@@ -175,7 +176,8 @@ export class ViewUpdate {
     else this.#db.run('INSERT OR REPLACE INTO dependents (name, count) VALUES (?, ?)', name, after)
     if (popularityOf(before) === popularityOf(after)) return
     for (const row of this.#db.all('SELECT id FROM packages WHERE name = ?', name)) {
-      this.#changed.add(integerOf(row, 'id'))
+      const id = integerOf(row, 'id')
+      if (!this.#changed.has(id)) this.#changed.set(id, undefined)
     }
   }
 
@@ -184,13 +186,17 @@ export class ViewUpdate {
     return row === undefined ? 0 : integerOf(row, 'count')
   }
 
-  #entry(id: number): SearchEntry | undefined {
-    const row = this.#db.get('SELECT latest FROM packages WHERE id = ?', id)
-    const release = row === undefined ? undefined : this.#read(integerOf(row, 'latest'))
+  #entry(id: number, latest: Release | undefined): SearchEntry | undefined {
+    const release = latest ?? this.#latest(id)
     if (release === undefined) return undefined
     const { owner, name, description, category, tags, keywords } = release
     const popularity = popularityOf(this.#dependentsOf(name))
     return { package: id, owner, name, description, category, tags, keywords, popularity }
+  }
+
+  #latest(id: number): Release | undefined {
+    const row = this.#db.get('SELECT latest FROM packages WHERE id = ?', id)
+    return row === undefined ? undefined : this.#read(integerOf(row, 'latest'))
   }
 
   #read(sequence: number): Release | undefined {
