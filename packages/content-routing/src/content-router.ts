@@ -306,8 +306,8 @@ class ContentRouterImpl implements ContentRouter {
     try {
       yield* itemsUntilAborted(routing.findProviders(cid, { signal: either }), either)
     } catch (error) {
-      failed = true
       signal?.throwIfAborted()
+      failed = true
       logger?.debug(PART, 'a look-up in the DHT failed', { cid, error: String(error) })
     } finally {
       cancel()

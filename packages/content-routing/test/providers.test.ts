@@ -157,6 +157,8 @@ describe('a look-up', () => {
     controller.abort(reason)
     expect(await found).toBe(reason)
     expect(world.clock.pending).toBe(0)
+    // Whoever asked has lost interest; the DHT has not failed.
+    expect(world.router.stats()).toMatchObject({ dhtQueries: 1, dhtQueriesSucceeded: 1 })
   })
 
   it('hands the DHT a signal that ends when enough was found', async () => {
