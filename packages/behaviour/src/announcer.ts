@@ -113,16 +113,20 @@ class OutboxAnnouncer implements Announcer {
   announce(): void {
     // A run that is under way looks again when it is through; so a bulk publish reads the outbox once a batch.
     if (this.#pushing) this.#again = true
-    else this.#take(Number.MAX_SAFE_INTEGER)
+    else this.#takeAll()
   }
 
-  #take(nowMs: number): void {
+  #takeAll(): void {
+    this.#take(Number.MAX_SAFE_INTEGER, true)
+  }
+
+  #take(nowMs: number, news: boolean): void {
     const { outbox, signal } = this.#components
     if (signal.aborted) return
     this.#again = false
     this.#storageFailed = false
     const entries = this.#stored(() => outbox.due({ nowMs, limit: Math.max(1, outbox.size) })) ?? []
-    this.#handle({ type: 'taken', entries })
+    this.#handle({ type: 'taken', entries, news })
   }
 
   /** The outbox's answer, or undefined when the disk refused: then everything is done again later. */
@@ -157,7 +161,7 @@ class OutboxAnnouncer implements Announcer {
     if (nextDueMs === undefined && !this.#storageFailed) return
     const earliestMs = this.#storageFailed ? STORAGE_RETRY_MS : this.#policy.pending > 0 ? MIN_WAKE_MS : 0
     const delayMs = Math.max(earliestMs, (nextDueMs ?? 0) - clock.now())
-    this.#cancelWake = clock.schedule(() => this.#take(clock.now()), delayMs)
+    this.#cancelWake = clock.schedule(() => this.#take(clock.now(), false), delayMs)
   }
 
   async #provide({ sequence, content }: OutboxEntry): Promise<void> {
@@ -182,7 +186,7 @@ class OutboxAnnouncer implements Announcer {
       this.#pushing = false
       this.#avoided.clear()
     }
-    if (this.#again) this.#take(Number.MAX_SAFE_INTEGER)
+    if (this.#again) this.#takeAll()
   }
 
   #nextBatch(): PushItem[] {

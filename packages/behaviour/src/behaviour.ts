@@ -82,7 +82,15 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
       isConnected: (peerId) => this.#isConnected(peerId),
       connectedPeers: () => this.#running?.registryPeers() ?? [],
       clock,
-      ...(dht.enabled ? { routing: dhtRouting({ dht: () => this.#requireDht() }) } : {}),
+      ...(dht.enabled
+        ? {
+            routing: dhtRouting({
+              peerId: this.peerId,
+              dht: () => this.#requireDht(),
+              peerStore: () => this.#require().node.libp2p.peerStore
+            })
+          }
+        : {}),
       ...(logger === undefined ? {} : { logger })
     })
   }

@@ -29,6 +29,7 @@ import { activity } from './activity.ts'
 import { type Announcer, announcer } from './announcer.ts'
 import { catalogueSync } from './catalogue-sync.ts'
 import { deadline } from './deadline.ts'
+import { onDhtPeer } from './dht-routing.ts'
 import {
   ConnectionTimeoutError,
   InvalidAddressError,
@@ -229,6 +230,9 @@ export class RunningPeer {
       this.#undo.push(() => this.#gossip.stop())
       this.#holdings.start()
       this.#undo.push(() => this.#holdings.stop())
+      if (this.node.dht !== undefined) {
+        this.#undo.push(onDhtPeer(this.node.dht, () => this.announcer.announce()))
+      }
       await this.#start(this.discovery)
       this.announcer.announce()
     } catch (error) {

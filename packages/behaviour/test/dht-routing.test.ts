@@ -37,6 +37,20 @@ describe('the DHT', () => {
     expect(await b.behaviour.stats()).toMatchObject({ dhtQuerySuccessRate: 1, cacheHitRate: 0 })
   })
 
+  it('is told of what waits as soon as there is anybody in it, and where a provider can be dialled', async () => {
+    const clock = manualClock()
+    const [a, b, c] = await Promise.all([memoryPeer({ clock }), memoryPeer(), memoryPeer()])
+    const { content } = await publish(a.store)
+    a.behaviour.announce()
+    await a.behaviour.settled()
+    await c.behaviour.connect(b.address())
+    await a.behaviour.connect(b.address())
+    // The clock stands still: nothing is tried again for having waited.
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
+    await c.behaviour.contentRouter.fetch(content)
+    expect(c.store.blobs.has(content.cid)).toBe(true)
+  })
+
   it('gives up an announcement after the time for a query', async () => {
     const clock = manualClock()
     const a = await memoryPeer({ clock, init: { dht: { queryTimeoutMs: 5000 } } })

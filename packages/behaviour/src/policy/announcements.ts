@@ -11,8 +11,11 @@ export interface AnnouncementsInit {
 }
 
 export type AnnouncementInput =
-  /** Entries to take up, whether their time has come or not. Those already under way are left alone. */
-  | { type: 'taken'; entries: readonly OutboxEntry[] }
+  /**
+   * Entries to take up, whether their time has come or not. Those under way are left alone; but with `news`, such as
+   * somebody new to tell, a part of them that then fails is done once more at once.
+   */
+  | { type: 'taken'; entries: readonly OutboxEntry[]; news: boolean }
   /** A push is over; `done` when a peer answered that it has the release. */
   | { type: 'pushed'; sequence: number; done: boolean }
   | { type: 'provided'; sequence: number; done: boolean }
@@ -37,6 +40,8 @@ interface Announcement {
   entry: OutboxEntry
   push: Part
   provide: Part
+  /** Parts to do once more should they fail. */
+  again: Set<'push' | 'provide'>
 }
 
 export function announcements(init: AnnouncementsInit): Announcements {
@@ -58,14 +63,7 @@ export function announcements(init: AnnouncementsInit): Announcements {
     if (!isOpen(announcement)) underWay.delete(entry.sequence)
   }
 
-  const take = (entry: OutboxEntry, nowMs: number, effect: AnnouncementEffect): void => {
-    const known = underWay.get(entry.sequence)
-    const announcement: Announcement = known ?? {
-      entry,
-      push: entry.pushed ? 'done' : 'todo',
-      provide: entry.provided || !init.provide ? 'done' : 'todo'
-    }
-    underWay.set(entry.sequence, announcement)
+  const begin = (announcement: Announcement, effect: AnnouncementEffect): void => {
     if (announcement.push === 'todo') {
       announcement.push = 'running'
       effect.push.push(announcement.entry)
@@ -74,7 +72,34 @@ export function announcements(init: AnnouncementsInit): Announcements {
       announcement.provide = 'queued'
       queue.push(announcement)
     }
+  }
+
+  const take = (entry: OutboxEntry, news: boolean, nowMs: number, effect: AnnouncementEffect): void => {
+    const announcement: Announcement = underWay.get(entry.sequence) ?? {
+      entry,
+      push: entry.pushed ? 'done' : 'todo',
+      provide: entry.provided || !init.provide ? 'done' : 'todo',
+      again: new Set()
+    }
+    underWay.set(entry.sequence, announcement)
+    for (const part of ['push', 'provide'] as const) {
+      if (news && announcement[part] === 'running') announcement.again.add(part)
+    }
+    begin(announcement, effect)
     if (!isOpen(announcement)) settle(announcement, nowMs, effect)
+  }
+
+  const end = (
+    announcement: Announcement,
+    part: 'push' | 'provide',
+    done: boolean,
+    nowMs: number,
+    effect: AnnouncementEffect
+  ): void => {
+    announcement[part] = done ? 'done' : 'todo'
+    if (announcement.again.delete(part) && !done) begin(announcement, effect)
+    // A failed part is written down with the last one; what was done, at once.
+    if (done || !isOpen(announcement)) settle(announcement, nowMs, effect)
   }
 
   const provideNext = (effect: AnnouncementEffect): void => {
@@ -94,15 +119,12 @@ export function announcements(init: AnnouncementsInit): Announcements {
     handle(input, nowMs) {
       const effect: AnnouncementEffect = { push: [], provide: [], record: [] }
       if (input.type === 'taken') {
-        for (const entry of input.entries) take(entry, nowMs, effect)
+        for (const entry of input.entries) take(entry, input.news, nowMs, effect)
       } else {
         const announcement = underWay.get(input.sequence)
         if (input.type === 'provided') providing--
-        if (announcement !== undefined) {
-          announcement[input.type === 'pushed' ? 'push' : 'provide'] = input.done ? 'done' : 'todo'
-          // A failed part is written down with the last one; what was done, at once.
-          if (input.done || !isOpen(announcement)) settle(announcement, nowMs, effect)
-        }
+        const part = input.type === 'pushed' ? 'push' : 'provide'
+        if (announcement !== undefined) end(announcement, part, input.done, nowMs, effect)
       }
       provideNext(effect)
       return effect
