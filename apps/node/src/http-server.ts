@@ -3,6 +3,9 @@ import { isLoopback } from '@registry/control'
 import { RegistryError } from '@registry/types'
 import { HttpListenError, HttpNotLoopbackError, HttpPortInUseError } from './errors.ts'
 
+/** Far more than the programs of one user open, and few enough that nobody on this machine uses up our sockets. */
+const MAX_CONNECTIONS = 512
+
 /** Everything under `prefix` is answered by `handler`. */
 export interface Mount {
   prefix: string
@@ -38,6 +41,7 @@ export async function openHttpServer(listen: string, mounts: readonly Mount[]): 
     const mount = mounts.find(({ prefix }) => request.url?.startsWith(prefix))
     ;(mount?.handler ?? notFound)(request, response)
   })
+  server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(listenError(listen, cause)))
     server.listen(port, host, resolve)
