@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { arch, cpus, release, totalmem, type } from 'node:os'
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** What a run ran on, one line a fact. */
 export function machine(now: Date): string[] {
@@ -10,6 +10,8 @@ export function machine(now: Date): string[] {
     `memory  ${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     `os      ${distributionName() ?? type()}, ${type()} ${release()} ${arch()}`,
     `node    ${process.version}`,
+    // What else used the processors just before.
+    `load    ${loadavg()[0]?.toFixed(2)}`,
     `date    ${now.toISOString()}`
   ]
 }
