@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rmdir } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 
 const main = join(import.meta.dirname, '../main.ts')
 const execute = promisify(execFile)
@@ -84,6 +84,7 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
 
   it('measures a network of processes and leaves neither process nor file behind', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'registry-bench-smoke-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
     const ended = await bench(['network', '--quick', '--json'], { TMPDIR: folder })
     const found = figures(expectRows(ended, 'network'))
     for (const name of ['search-warm', 'lookup-cold', 'publish-visible-everywhere', 'gossip-mesh-6']) {
@@ -100,7 +101,6 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
     expect(await readdir(folder)).toEqual([])
     // Each peer has its data folder among its arguments.
     expect((await commandLines()).filter((line) => line.includes(folder))).toEqual([])
-    await rmdir(folder)
   })
 
   it('measures exchanges and the store beside what they are compared with', async () => {
