@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { defaultDataDir } from '@registry/config'
 import { type ControlClient, controlClient, NoPeerError, readControlFile } from '@registry/control'
 import { namedDataDir } from '@registry/node'
 import { type AbortOptions, isRegistryError } from '@registry/types'
@@ -10,11 +11,8 @@ export interface CommonOptions {
 }
 
 /** The data folder that is meant, as an absolute path. */
-export async function dataDirOf({ dataDir }: CommonOptions): Promise<string> {
-  const named = namedDataDir(dataDir, process.env)
-  if (named !== undefined) return resolve(named)
-  const { defaultDataDir } = await import('@registry/registry')
-  return defaultDataDir()
+export function dataDirOf({ dataDir }: CommonOptions): string {
+  return resolve(namedDataDir(dataDir, process.env) ?? defaultDataDir())
 }
 
 /**
@@ -24,7 +22,7 @@ export async function dataDirOf({ dataDir }: CommonOptions): Promise<string> {
  * @throws {NoPeerError} ERR_NO_PEER
  */
 export async function connectToPeer(options: CommonOptions, call: AbortOptions): Promise<ControlClient> {
-  const dataDir = await dataDirOf(options)
+  const dataDir = dataDirOf(options)
   const client = controlClient(await readControlFile(dataDir))
   try {
     await client.ping(call)

@@ -1,7 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { marketplaceBehaviour } from '@registry/behaviour'
-import { type ConfigFlag, type ConfigRow, describeConfig, type P2PConfig } from '@registry/config'
+import {
+  type ConfigFlag,
+  type ConfigRow,
+  defaultDataDir,
+  describeConfig,
+  type P2PConfig
+} from '@registry/config'
 import {
   CONTROL_PATH,
   controlHandler,
@@ -10,7 +16,7 @@ import {
   writeControlFile
 } from '@registry/control'
 import { parsePeerAddress } from '@registry/discovery'
-import { defaultConfig, defaultDataDir, P2PRegistryBuilder, systemClock } from '@registry/registry'
+import { defaultConfig, P2PRegistryBuilder, systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
 import { openHttpServer, parseListen } from './http-server.ts'
 import type { NodeComponents, NodeInit, RunningNode } from './node.ts'

@@ -21,6 +21,7 @@ export type {
   StorageConfig,
   SyncConfig
 } from './config.ts'
+export { defaultDataDir } from './data-dir.ts'
 export { type ConfigRow, describeConfig } from './describe-config.ts'
 export { type ConfigVariable, configEnvironment } from './environment.ts'
 export {

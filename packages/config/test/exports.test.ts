@@ -6,6 +6,7 @@ it('exports these names and no others', () => {
     'ConfigUnreadableError',
     'InvalidConfigError',
     'configEnvironment',
+    'defaultDataDir',
     'describeConfig',
     'loadConfig',
     'parseConfig'

@@ -6,12 +6,11 @@ import {
   type MarketplaceBehaviourInit,
   marketplaceBehaviour
 } from '@registry/behaviour'
-import { type BootstrapNode, type P2PConfigOverrides, parseConfig } from '@registry/config'
+import { type BootstrapNode, defaultDataDir, type P2PConfigOverrides, parseConfig } from '@registry/config'
 import { loadOrCreateOwner } from '@registry/identity'
 import { registryStore } from '@registry/store'
 import type { Clock, Logger, MarketplaceBehaviour, P2PRegistry, RegistryStore } from '@registry/types'
 import { systemClock } from './clock.ts'
-import { defaultDataDir } from './data-dir.ts'
 import { SECURITY_DEFAULTS } from './default-config.ts'
 import { createRegistry, type RegistryInit } from './registry.ts'
 

@@ -6,7 +6,7 @@
  * that a tarball passes before it is published or unpacked.
  */
 
-export type { P2PConfig, P2PConfigOverrides } from '@registry/config'
+export { defaultDataDir, type P2PConfig, type P2PConfigOverrides } from '@registry/config'
 export {
   type ConnectedPeer,
   type FetchedPackage,
@@ -35,7 +35,6 @@ export {
 } from '@registry/types'
 export { type BehaviourFactory, P2PRegistryBuilder, type StoreFactory } from './builder.ts'
 export { systemClock } from './clock.ts'
-export { defaultDataDir } from './data-dir.ts'
 export { defaultConfig, type PeerConfig, SECURITY_DEFAULTS } from './default-config.ts'
 export {
   CorruptNamesError,

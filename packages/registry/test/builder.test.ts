@@ -4,13 +4,7 @@ import { BEHAVIOUR_DEFAULTS, type MarketplaceBehaviourInit } from '@registry/beh
 import { manualClock } from '@registry/testing'
 import type { Logger } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  type BehaviourFactory,
-  defaultConfig,
-  defaultDataDir,
-  type P2PRegistry,
-  P2PRegistryBuilder
-} from '../src/index.ts'
+import { type BehaviourFactory, defaultConfig, type P2PRegistry, P2PRegistryBuilder } from '../src/index.ts'
 import { LoneBehaviour } from './lone-peer.ts'
 import { tempFolder } from './temp-folder.ts'
 
@@ -162,10 +156,5 @@ describe('the builder', () => {
       storage: { quotaBytes: 10 * 1024 ** 3 },
       limits: { maxPackageBytes: 512 * 1024 ** 2 }
     })
-  })
-
-  it('puts data where this system expects that of programs', () => {
-    expect(defaultDataDir({ XDG_DATA_HOME: '/somewhere' })).toBe(join('/somewhere', 'p2p-registry'))
-    expect(defaultDataDir({})).toMatch(/p2p-registry$/)
   })
 })

@@ -22,7 +22,7 @@ export async function examine(
   options: CommonOptions & { config?: string },
   signal: AbortSignal
 ): Promise<Finding[]> {
-  const dataDir = await dataDirOf(options)
+  const dataDir = dataDirOf(options)
   const { overrides, finding: configuration } = await examineConfig(dataDir, options.config, signal)
   const { security, bootstrap } = withDefaults(await defaultNodeConfig(), overrides)
   return [

@@ -40,7 +40,7 @@ async function ofRunningPeer(options: CommonOptions, signal: AbortSignal): Promi
 }
 
 async function ofNextStart(options: ConfigOptions, signal: AbortSignal): Promise<ConfigRow[]> {
-  const dataDir = await dataDirOf(options)
+  const dataDir = dataDirOf(options)
   const file = options.config === undefined ? {} : { configFile: options.config }
   const loaded = await loadNodeConfig({ dataDir, env: process.env, signal, ...file })
   return describeConfig(await defaultNodeConfig(), loaded)

@@ -18,7 +18,7 @@ export function startVerb(): Command {
         process.exitCode = await runNode(options)
         return
       }
-      const logFile = options.logFile ?? join(await dataDirOf(options), 'peer.log')
+      const logFile = options.logFile ?? join(dataDirOf(options), 'peer.log')
       const args = process.argv.slice(2).filter((argument) => argument !== '--daemon')
       const daemon = await interruptible((signal) => startDaemon({ args, logFile, signal }))
       if (options.json) return printJson(daemon)
