@@ -1,16 +1,5 @@
 import { type PeerIdText, RegistryError, type RegistryErrorOptions } from '@registry/types'
 
-/** The peer's key file is there, but is not what was written to it. Nothing was changed. */
-export class CorruptKeyError extends RegistryError<'ERR_CORRUPT_KEY'> {
-  constructor(path: string, reason: string, cause?: unknown) {
-    super('ERR_CORRUPT_KEY', `The peer key file ${JSON.stringify(path)} cannot be used: ${reason}`, {
-      hint: 'Restore it from a backup; or move it away, and the peer gets a new key and ID at its next start.',
-      details: { path, reason },
-      cause
-    })
-  }
-}
-
 /** The key file holds a key of another type than the configuration asks for. The file stays as it is. */
 export class KeyTypeMismatchError extends RegistryError<'ERR_KEY_TYPE_MISMATCH'> {
   constructor(path: string, configured: string, found: string) {

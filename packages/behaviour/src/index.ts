@@ -9,7 +9,6 @@
 export { type MarketplaceBehaviourComponents, marketplaceBehaviour } from './behaviour.ts'
 export {
   ConnectionTimeoutError,
-  CorruptKeyError,
   InvalidAddressError,
   KeyTypeMismatchError,
   NotRunningError,

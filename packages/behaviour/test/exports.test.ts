@@ -5,7 +5,6 @@ it('exports these names and no others', () => {
   expect(Object.keys(behaviour).sort()).toEqual([
     'BEHAVIOUR_DEFAULTS',
     'ConnectionTimeoutError',
-    'CorruptKeyError',
     'GOSSIP_LIMITS',
     'InvalidAddressError',
     'KeyTypeMismatchError',

@@ -79,6 +79,6 @@ describe('the peer key', () => {
     await writeFile(join(folder, 'file'), '')
     await expect(
       loadOrCreatePeerKey({ path: join(folder, 'file', 'identity.key'), keyType: 'Ed25519' })
-    ).rejects.toMatchObject({ code: 'ERR_PEER_FILE' })
+    ).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
   })
 })

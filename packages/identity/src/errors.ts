@@ -48,8 +48,8 @@ export class AmbiguousNameError extends RegistryError<'ERR_AMBIGUOUS_NAME'> {
 /** The key file is there, but is not what was written to it. Nothing was changed. */
 export class CorruptKeyError extends RegistryError<'ERR_CORRUPT_KEY'> {
   constructor(path: string, reason: string, cause?: unknown) {
-    super('ERR_CORRUPT_KEY', `The owner key file ${JSON.stringify(path)} cannot be used: ${reason}`, {
-      hint: 'Restore it from a backup; or move it away, and a new owner is created at the next start.',
+    super('ERR_CORRUPT_KEY', `The key file ${JSON.stringify(path)} cannot be used: ${reason}`, {
+      hint: 'Restore it from a backup; or move it away, and the next start makes a new key: a new owner, or a new peer ID.',
       details: { path, reason },
       cause
     })
@@ -67,7 +67,7 @@ export class KeyFileError extends RegistryError<'ERR_KEY_FILE'> {
     }
     super(
       'ERR_KEY_FILE',
-      `The owner key file ${JSON.stringify(path)} cannot be read or written: ${reason}`,
+      `The key file ${JSON.stringify(path)} cannot be read or written: ${reason}`,
       options
     )
   }

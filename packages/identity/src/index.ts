@@ -3,7 +3,7 @@
  *
  * Who signs what: Ed25519 keys, the canonical encoding of records and their IDs, owners as hashes of their first
  * document, checking of records from anywhere, and the decision which owner a short name means. Synchronous where no
- * disk is touched; opens nothing but the owner's key file.
+ * disk is touched; opens nothing but key files.
  */
 
 export { createSigner, generatePrivateKey } from './ed25519.ts'
@@ -16,7 +16,8 @@ export {
   KeyFileError,
   OwnerUnknownError
 } from './errors.ts'
-export { loadOrCreateOwner } from './key-file.ts'
+export { loadOrCreateKeyFile } from './key-file.ts'
 export { createOwner, ownerIdOf } from './owner.ts'
+export { loadOrCreateOwner } from './owner-file.ts'
 export { signRelease, type VerifiedRecord, verifyRecord } from './record.ts'
 export { type NameResolution, resolveOwner } from './resolve-owner.ts'

@@ -1,75 +1,31 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, link, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type OwnerIdentity, RegistryError, type Signer } from '@registry/types'
-import { createSigner, generatePrivateKey, privateKeyFromPem, privateKeyToPem } from './ed25519.ts'
+import { RegistryError } from '@registry/types'
 import { CorruptKeyError, KeyFileError } from './errors.ts'
-import { createOwner } from './owner.ts'
-import { type VerifiedRecord, verifyRecord } from './record.ts'
 
 const MAX_KEY_FILE_BYTES = 16 * 1024
-const OWNER_LABEL = 'P2P REGISTRY OWNER'
-const KEY_FILE =
-  /^(-----BEGIN PRIVATE KEY-----\n[\w+/=\n]+-----END PRIVATE KEY-----\n)-----BEGIN P2P REGISTRY OWNER-----\n([\w+/=\n]+)-----END P2P REGISTRY OWNER-----\n$/
 
 /**
- * The owner whose key file is at `path`; when there is none, a new owner, whose file is on disk when this resolves. The
- * file is two PEM blocks: the private key (PKCS #8) and the owner's inception, so that it always stands for the same
- * owner. Only its user may read it (mode 0600); it is never written over, and of two processes that create it at once
- * both get the one that was first.
+ * The text of the key file at `path`; when there is none, what `make` gives, which is then on disk when this resolves. Only
+ * its user may read the file (mode 0600); it is never written over, and of two processes that create it at once both get
+ * the text that was first.
  *
- * @throws {CorruptKeyError} ERR_CORRUPT_KEY, the file is damaged or half of it is missing
+ * @throws {CorruptKeyError} ERR_CORRUPT_KEY, it is no file, or too large for a key
  * @throws {KeyFileError} ERR_KEY_FILE, it cannot be read or written
  */
-export async function loadOrCreateOwner(path: string): Promise<OwnerIdentity> {
+export async function loadOrCreateKeyFile(path: string, make: () => Promise<string>): Promise<string> {
   try {
     const known = await read(path)
-    if (known !== undefined) return parseKeyFile(path, known)
-    const privateKey = generatePrivateKey()
-    const owner = await createOwner(createSigner(privateKey))
-    if (await create(path, formatKeyFile(privateKey, owner.inception))) return owner
+    if (known !== undefined) return known
+    const text = await make()
+    if (await create(path, text)) return text
     const other = await read(path)
     if (other === undefined) throw new CorruptKeyError(path, 'it is a link to a file that is not there')
-    return parseKeyFile(path, other)
+    return other
   } catch (error) {
     throw error instanceof RegistryError ? error : new KeyFileError(path, error)
   }
-}
-
-function formatKeyFile(privateKey: Uint8Array, inception: Uint8Array): string {
-  const lines =
-    Buffer.from(inception)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? []
-  return [
-    `${privateKeyToPem(privateKey)}-----BEGIN ${OWNER_LABEL}-----`,
-    ...lines,
-    `-----END ${OWNER_LABEL}-----`,
-    ''
-  ].join('\n')
-}
-
-function parseKeyFile(path: string, text: string): OwnerIdentity {
-  const [, pem, base64] = KEY_FILE.exec(text.replaceAll('\r\n', '\n')) ?? []
-  if (pem === undefined || base64 === undefined) {
-    throw new CorruptKeyError(path, 'it is not a private key followed by the record of its owner')
-  }
-  const inception = new Uint8Array(Buffer.from(base64, 'base64'))
-  let signer: Signer
-  let record: VerifiedRecord
-  try {
-    signer = createSigner(privateKeyFromPem(pem))
-    record = verifyRecord(inception, () => undefined)
-  } catch (cause) {
-    throw new CorruptKeyError(path, cause instanceof Error ? cause.message : String(cause), cause)
-  }
-  if (
-    record.kind !== 'owner' ||
-    !record.document.keys.some((key) => Buffer.compare(key, signer.publicKey) === 0)
-  ) {
-    throw new CorruptKeyError(path, 'its private key and its record belong to different owners')
-  }
-  return { id: record.owner, inception, signer }
 }
 
 /** The text of a file, or undefined when there is none. */

@@ -14,6 +14,7 @@ it('exports these names and no others', () => {
     'decodeEnvelope',
     'encodeEnvelope',
     'generatePrivateKey',
+    'loadOrCreateKeyFile',
     'loadOrCreateOwner',
     'ownerIdOf',
     'recordIdOf',
