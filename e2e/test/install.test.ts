@@ -96,7 +96,7 @@ const LAYERS = [
   },
   {
     name: '@registry/discovery',
-    brings: ['discovery', 'types'],
+    brings: ['discovery', 'timing', 'types'],
     program: `
       import { bootstrapStrategy } from '@registry/discovery'
       import type { DiscoveryStrategy } from '@registry/types'
@@ -110,7 +110,7 @@ const LAYERS = [
   },
   {
     name: '@registry/content-routing',
-    brings: ['content-routing', 'types'],
+    brings: ['content-routing', 'timing', 'types'],
     program: `
       import { contentRouter } from '@registry/content-routing'
       import type { BlobStore, ContentId, PeerIdText } from '@registry/types'

@@ -1,3 +1,4 @@
+import { pause } from '@registry/timing'
 import {
   type AbortOptions,
   type Catalogue,
@@ -11,7 +12,6 @@ import {
   type PeerIdText
 } from '@registry/types'
 import type { GossipChannel } from './gossip-channel.ts'
-import { pause } from './pause.ts'
 import { type AnnouncementInput, announcements } from './policy/announcements.ts'
 import type { PeerConduct } from './policy/peer-score.ts'
 import { rateLimit } from './policy/rate-limit.ts'

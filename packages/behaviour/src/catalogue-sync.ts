@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { recordIdOf } from '@registry/identity'
+import { deadline } from '@registry/timing'
 import {
   type AbortOptions,
   type Catalogue,
@@ -11,7 +12,6 @@ import {
   type RecordId,
   type SyncReport
 } from '@registry/types'
-import { deadline } from './deadline.ts'
 import { type SyncLimit, SyncLimitError } from './errors.ts'
 
 /** What one synchronisation may cost. */

@@ -12,6 +12,7 @@ import {
   peerIdText
 } from '@registry/discovery'
 import { packageProtocol } from '@registry/protocol'
+import { deadline, pause } from '@registry/timing'
 import type {
   AbortOptions,
   Clock,
@@ -28,7 +29,6 @@ import type { Libp2pOptions } from 'libp2p'
 import { activity } from './activity.ts'
 import { type Announcer, announcer } from './announcer.ts'
 import { catalogueSync } from './catalogue-sync.ts'
-import { deadline } from './deadline.ts'
 import { onDhtPeer } from './dht-routing.ts'
 import {
   ConnectionTimeoutError,
@@ -41,7 +41,6 @@ import { type GossipChannel, gossipChannel } from './gossip-channel.ts'
 import { type HoldingsExchange, holdingsExchange } from './holdings-exchange.ts'
 import { type BehaviourSettings, recordsTopic, syncProtocol } from './init.ts'
 import { type RegistryNode, registryNode } from './node.ts'
-import { pause } from './pause.ts'
 import { type PeerGate, peerGate } from './peer-gate.ts'
 import { acceptance } from './policy/acceptance.ts'
 import { type PeerConduct, type PeerScore, peerScore } from './policy/peer-score.ts'

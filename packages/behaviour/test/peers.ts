@@ -2,6 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { packageProtocol } from '@registry/protocol'
 import { type MemoryRegistryStore, memoryStore, memoryTransport } from '@registry/testing'
+import { systemClock as machineClock } from '@registry/timing'
 import type {
   Clock,
   MarketplaceBehaviour,
@@ -24,14 +25,7 @@ export function eventually(check: () => void | Promise<void>): Promise<void> {
 }
 
 /** The machine's clock, as an application composes it. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  schedule: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs)
-    timer.unref()
-    return () => clearTimeout(timer)
-  }
-}
+export const systemClock: Clock = machineClock()
 
 export interface TestPeer {
   behaviour: MarketplaceBehaviour

@@ -1,3 +1,4 @@
+import { itemsUntilAborted, untilAborted } from '@registry/timing'
 import type {
   AbortOptions,
   BlobInfo,
@@ -15,7 +16,6 @@ import type {
   ProviderRouting
 } from '@registry/types'
 import { isRegistryError } from '@registry/types'
-import { itemsUntilAborted, untilAborted } from './abortable.ts'
 import { HashMismatchError, RouterStoppedError } from './errors.ts'
 import { LruMap } from './lru-map.ts'
 import { ProviderCache } from './provider-cache.ts'

@@ -1,3 +1,4 @@
+import { untilAborted, withDeadline } from '@registry/timing'
 import {
   type Clock,
   type ContentId,
@@ -6,7 +7,6 @@ import {
   type ProviderRouting
 } from '@registry/types'
 import { CID } from 'multiformats/cid'
-import { untilAborted, withDeadline } from './abortable.ts'
 import { NotProvidedError } from './errors.ts'
 
 const PART = 'registry:content-routing:provide'

@@ -1,4 +1,4 @@
-import { untilAborted } from './abortable.ts'
+import { untilAborted } from '@registry/timing'
 
 /** Lets a number of tasks run at once; the others wait in the order they came. */
 export class Slots {

@@ -1,3 +1,4 @@
+import { itemsUntilAborted, withDeadline } from '@registry/timing'
 import {
   type BlobInfo,
   type BlobStore,
@@ -10,7 +11,6 @@ import {
   type PeerIdText,
   PROTOCOL_LIMITS
 } from '@registry/types'
-import { itemsUntilAborted, withDeadline } from './abortable.ts'
 import { isSingleBlock, type Leaf, leavesOf } from './content-leaves.ts'
 import { FetchTimeoutError, HashMismatchError, NoProvidersError } from './errors.ts'
 import { type ExchangeOutcome, smoothLatency } from './reputation.ts'

@@ -1,5 +1,6 @@
 import type { Connection, Libp2pEvents, PeerId, PeerUpdate, TypedEventTarget } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { itemsUntilAborted, withDeadline } from '@registry/timing'
 import type {
   AbortOptions,
   Clock,
@@ -10,7 +11,6 @@ import type {
   PeerDiscovery,
   PeerIdText
 } from '@registry/types'
-import { itemsUntilAborted, withDeadline } from './abortable.ts'
 import { AddressBook, type BookPeerStore, type KnownPeer } from './address-book.ts'
 import { backoffMs, failuresAfterConnection, planDials } from './dial-policy.ts'
 import { InvalidAddressError } from './errors.ts'

@@ -3,19 +3,14 @@ import { identify } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { memoryTransport } from '@registry/testing'
-import type { Clock, PeerDiscovery } from '@registry/types'
+import { systemClock } from '@registry/timing'
+import type { PeerDiscovery } from '@registry/types'
 import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
 import { expect, it } from 'vitest'
 import { bootstrapStrategy, peerDiscovery } from '../src/index.ts'
 
-const clock: Clock = {
-  now: () => Date.now(),
-  schedule: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs)
-    return () => clearTimeout(timer)
-  }
-}
+const clock = systemClock()
 
 interface Peer extends AsyncDisposable {
   node: Libp2p

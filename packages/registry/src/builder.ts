@@ -9,8 +9,8 @@ import {
 import { type BootstrapNode, defaultDataDir, type P2PConfigOverrides, parseConfig } from '@registry/config'
 import { loadOrCreateOwner } from '@registry/identity'
 import { registryStore } from '@registry/store'
+import { systemClock } from '@registry/timing'
 import type { Clock, Logger, MarketplaceBehaviour, P2PRegistry, RegistryStore } from '@registry/types'
-import { systemClock } from './clock.ts'
 import { SECURITY_DEFAULTS } from './default-config.ts'
 import { createRegistry, type RegistryInit } from './registry.ts'
 

@@ -7,6 +7,7 @@
  */
 
 export { defaultDataDir, type P2PConfig, type P2PConfigOverrides } from '@registry/config'
+export { systemClock } from '@registry/timing'
 export {
   type ConnectedPeer,
   type FetchedPackage,
@@ -34,7 +35,6 @@ export {
   type Topic
 } from '@registry/types'
 export { type BehaviourFactory, P2PRegistryBuilder, type StoreFactory } from './builder.ts'
-export { systemClock } from './clock.ts'
 export { defaultConfig, type PeerConfig, SECURITY_DEFAULTS } from './default-config.ts'
 export {
   CorruptNamesError,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { itemsUntilAborted } from '@registry/timing'
 import {
   type AbortOptions,
   type BlobInfo,
@@ -12,7 +13,6 @@ import {
   PROTOCOL_LIMITS,
   parseContentId
 } from '@registry/types'
-import { abortable } from './abortable.ts'
 import type { BlockFiles } from './block-files.ts'
 import { buildContent, CONTENT_LAYOUT, isBlock, walkContent } from './content-dag.ts'
 import { bytesOf, type Database, type Durability, integerOf, type Row, textOf } from './database.ts'
@@ -107,7 +107,10 @@ export class StoredBlobs implements BlobStore {
     const staged = new Map<ContentId, StagedBlock>()
     let reserved = 0
     try {
-      const pieces = bounded(abortable(source, options.signal), maxBytes)
+      const pieces = bounded(
+        options.signal === undefined ? source : itemsUntilAborted(source, options.signal),
+        maxBytes
+      )
       const info = await buildContent(pieces, CONTENT_LAYOUT, async ({ cid, bytes }) => {
         if (staged.has(cid)) return
         if (!this.hasBlock(cid)) {

@@ -1,4 +1,5 @@
 import type { Clock } from '@registry/types'
+import { untilAborted } from './abortable.ts'
 
 export interface Deadline {
   /** Aborted when the time is over or the caller's signal is. */
@@ -21,5 +22,20 @@ export function deadline(clock: Clock, timeoutMs: number, signal?: AbortSignal):
       return expired
     },
     clear: cancel
+  }
+}
+
+/** Runs `task` with a signal that aborts with `signal` or after `timeoutMs`; rejects then, even if the task goes on. */
+export async function withDeadline<T>(
+  clock: Clock,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  task: (signal: AbortSignal) => Promise<T>
+): Promise<T> {
+  signal.throwIfAborted()
+  const limit = deadline(clock, timeoutMs, signal)
+  try {
+    return await untilAborted(task(limit.signal), limit.signal)
+  } finally {
+    limit.clear()
   }
 }

@@ -1,5 +1,3 @@
-import type { Clock } from '@registry/types'
-
 /** As `promise`, but rejects with the signal's reason as soon as it aborts, whether the work behind it listens or not. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
@@ -28,24 +26,5 @@ export async function* itemsUntilAborted<T>(
   } finally {
     // Not waited for: a source that hangs would hang here too.
     iterator.return?.()?.catch(() => {})
-  }
-}
-
-/** Runs `task` with a signal that aborts with `signal` or after `timeoutMs`; rejects then, even if the task goes on. */
-export async function withDeadline<T>(
-  clock: Clock,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
-  task: (signal: AbortSignal) => Promise<T>
-): Promise<T> {
-  signal.throwIfAborted()
-  const timeout = new AbortController()
-  const cancel = clock.schedule(() => {
-    timeout.abort(new DOMException(`Not done within ${timeoutMs} ms`, 'TimeoutError'))
-  }, timeoutMs)
-  const either = AbortSignal.any([signal, timeout.signal])
-  try {
-    return await untilAborted(task(either), either)
-  } finally {
-    cancel()
   }
 }
