@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const overview = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8')
 const cli = join(import.meta.dirname, '../../../apps/cli/src/bin.ts')
 const [, oneMachine = '', twoMachines = ''] = readme.split(/^## (?:One machine|Two machines)$/m)
 
@@ -22,6 +23,22 @@ beforeAll(() => {
 })
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the commands of the overview', () => {
+  it('do what they say, in the order in which they stand', { timeout: 120_000 }, async () => {
+    const cwd = mkdtempSync(join(folder, 'overview-'))
+    const [, usage = ''] = overview.split(/^## Use it$/m)
+    const env = {
+      REGISTRY_DATA_DIR: join(cwd, 'data'),
+      REGISTRY_HTTP: '127.0.0.1:0',
+      REGISTRY_NETWORK: `overview-${process.pid}`
+    }
+    const { code, output } = await shell(blocks(usage)[0] ?? '', { cwd, env })
+    expect(code, output).toBe(0)
+    expect(output).toContain('my-package')
+    expect(existsSync(join(cwd, 'my-package-0.1.0.tgz'))).toBe(true)
+  })
+})
 
 describe('the commands of the README', () => {
   it('make a network of three peers on one machine', { timeout: 120_000 }, async () => {
