@@ -1,3 +1,6 @@
+/** Pieces shorter than this are joined while they wait for the rest of their frame. */
+const JOINED_BYTES = 16 * 1024
+
 /** The bytes are no frames: a length that is 0, too large, or not in its shortest form. */
 export class FrameFault extends Error {
   override readonly name: string = 'FrameFault'
@@ -26,9 +29,16 @@ export class FrameDecoder {
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
-    // Not a Buffer, whose `slice` would hand on parts of this chunk as if they were copies.
-    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     this.#bufferedBytes += chunk.length
+    // Not a Buffer, whose `slice` would hand on parts of this chunk as if they were copies.
+    let piece = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    // Each with one that is no longer: so a peer that sends byte by byte makes neither many pieces nor many copies.
+    for (let last = this.#chunks.at(-1); last !== undefined; last = this.#chunks.at(-1)) {
+      if (last.length > piece.length || piece.length >= JOINED_BYTES) break
+      this.#chunks.pop()
+      piece = joined(last, piece)
+    }
+    this.#chunks.push(piece)
   }
 
   /**
@@ -87,6 +97,13 @@ export class FrameDecoder {
     }
     return taken
   }
+}
+
+function joined(first: Uint8Array, then: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(first.length + then.length)
+  both.set(first)
+  both.set(then, first.length)
+  return both
 }
 
 /** The length of a frame as it stands before it. */

@@ -56,6 +56,11 @@ describe('FrameDecoder', () => {
     )
   })
 
+  it('does no more work for a frame that comes byte by byte than its length asks for', () => {
+    const frame = new Uint8Array(512 * 1024).fill(7)
+    expect(decoded(encoded([frame]), [1], frame.length)).toEqual([frame])
+  })
+
   it.each([1, 127, 128, 16_383, 16_384, MAX])('takes a frame of %i bytes', (length) => {
     const frame = new Uint8Array(length).fill(7)
     expect(decoded(encoded([frame]), [1000])).toEqual([frame])
