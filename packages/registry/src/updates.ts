@@ -28,9 +28,9 @@ export async function* follow(
         if (signal.aborted) return
       }
       if (page.length > 0) continue
+      // Nothing has come since the page was read, in this same turn; what cannot be read is not waited for by asking again.
       await new Promise<void>((resolve) => {
         wake = resolve
-        if (signal.aborted || catalogue.sequence > position) resolve()
       })
     }
   } finally {

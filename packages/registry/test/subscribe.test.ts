@@ -87,6 +87,20 @@ describe('a subscription', () => {
     }
   })
 
+  it('waits, and keeps nobody else waiting, when the newest release cannot be read', async () => {
+    const { registry, store } = await lonePeer()
+    const updates = registry.subscribe({ kind: 'all' })
+    await ingest(store, 'ada', { name: 'damaged' })
+    const { catalogue } = store
+    const [damaged] = catalogue.changes({ after: 0, limit: 1 })
+    const changes = catalogue.changes.bind(catalogue)
+    catalogue.changes = (options) => changes(options).filter(({ sequence }) => sequence !== damaged?.sequence)
+    const taking = take(updates, 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    await ingest(store, 'ada', { name: 'sound' })
+    expect(ids(await taking)).toEqual(['sound@1.0.0'])
+  })
+
   it('ends when its signal aborts, while it waits or not, and listens no more', async () => {
     const { registry, store } = await lonePeer()
     const controller = new AbortController()
