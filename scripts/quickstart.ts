@@ -166,17 +166,20 @@ async function untilReleases(peer: Peer, expected: number): Promise<void> {
 }
 
 function tellHowToGoOn([first, second, third]: readonly [Peer, Peer, Peer]): void {
-  const verb = (peer: Peer, text: string): string =>
-    `  ${relative(process.cwd(), registry) || registry} ${text} --data-dir ${peer.dataDir}`
+  const command = relative(process.cwd(), registry) || registry
+  const at = (peer: Peer, verb: string): string => `  ${command} ${verb} --data-dir ${peer.dataDir}`
   console.log(`
 The network stays up until Ctrl-C. Go on by hand in another terminal:
 
-${verb(first, 'status')}
-${verb(second, 'search store')}
-${verb(third, 'get @registry/types')}
-${verb(first, 'init my-package')}      (write a manifest)
-${verb(first, 'publish my-package')}
-${verb(second, 'subscribe')}      (news as it comes)
+${at(first, 'status')}
+${at(second, 'search store')}
+${at(third, 'get @registry/types')}
+
+Publish a package of your own on the first, while the second tells what it hears of:
+
+${at(second, 'subscribe')}
+  ${command} init my-package
+${at(first, 'publish my-package')}
 `)
 }
 
