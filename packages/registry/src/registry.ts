@@ -195,7 +195,7 @@ class Peer implements P2PRegistry {
         { cid, size, integrity },
         { signal, onProgress: (progress) => options.onProgress?.({ stage: 'fetching', ...progress }) }
       )
-      store.catalogue.countDownload(owner, name)
+      this.#countDownload(store, owner, name)
       if (wanted.owner === undefined) await this.#pin(pins, name, owner)
       return {
         package: this.#view(record, latest),
@@ -358,6 +358,19 @@ class Peer implements P2PRegistry {
       downloads: this.#running().store.catalogue.downloads(owner, name),
       updatedAtMs: Math.max(latest.release.claimedAtMs, latest.firstSeenMs)
     })
+  }
+
+  #countDownload({ catalogue }: RegistryStore, owner: OwnerId, name: PackageName): void {
+    try {
+      catalogue.countDownload(owner, name)
+    } catch (error) {
+      // A full disk must not keep back what is on it.
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#components.logger?.warn('registry:registry:downloads', 'a download could not be counted', {
+        name,
+        reason
+      })
+    }
   }
 
   async #pin(pins: NamePins, name: PackageName, owner: OwnerId): Promise<void> {

@@ -7,7 +7,8 @@ import {
   isRegistryError,
   type OwnerIdentity,
   type PublishStage,
-  parsePackageName
+  parsePackageName,
+  RegistryError
 } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import { packPackage, unpackTarball } from '../src/index.ts'
@@ -351,6 +352,17 @@ describe('a version for which its owner signed two contents', () => {
 })
 
 describe('getting', () => {
+  it('goes on where the disk is full: what is here is handed over, and the count is told as lost', async () => {
+    const peer = await lonePeer()
+    await arrive(peer, await seededOwner('ada'), { name: 'tool' })
+    peer.store.catalogue.countDownload = () => {
+      throw new RegistryError('ERR_STORAGE', 'the disk is full')
+    }
+    const got = await peer.registry.get('tool')
+    expect(await bytesOf(got?.content())).toHaveLength(100)
+    expect(peer.warnings).toEqual(['a download could not be counted'])
+  })
+
   it('of a package of others resolves, fetches, counts and tells of it', async () => {
     const peer = await lonePeer()
     const { registry } = peer
