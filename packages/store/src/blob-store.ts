@@ -438,7 +438,15 @@ export class StoredBlobs implements BlobStore {
     const now = this.#clock.now()
     const row = this.#db.get('SELECT used_ms FROM contents WHERE cid = ?', cid)
     if (row === undefined || now - integerOf(row, 'used_ms') < USE_GRANULARITY_MS) return
-    this.#db.run('UPDATE contents SET used_ms = ? WHERE cid = ?', now, cid)
+    try {
+      this.#db.run('UPDATE contents SET used_ms = ? WHERE cid = ?', now, cid)
+    } catch (error) {
+      // A full disk must not keep back what is on it.
+      this.#logger?.warn(PART, 'that a content was used could not be written down', {
+        cid,
+        error: String(error)
+      })
+    }
   }
 }
 

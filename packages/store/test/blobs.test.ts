@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { contentBlocks, manualClock, seededBytes } from '@registry/testing'
 import { type BlobInfo, type ContentId, PROTOCOL_LIMITS, type RegistryStore } from '@registry/types'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { damageBlock, pieces, readAll, runningStore, temporaryFolder } from './folder-store.ts'
 
 const { chunkBytes } = PROTOCOL_LIMITS
@@ -161,6 +162,16 @@ describe('damage', () => {
     await add(store, 'content', chunkBytes)
     expect(await readAll(store.blobs.read(cid))).toHaveLength(chunkBytes)
   })
+})
+
+it('reads on while nothing can be written', async () => {
+  const store = await runningStore()
+  const { cid } = await add(store, 'content')
+  await store.clock.advance(600_000)
+  const other = new DatabaseSync(join(store.dataDir, 'catalogue.sqlite'))
+  onTestFinished(() => other.close())
+  other.exec('BEGIN IMMEDIATE')
+  expect(await readAll(store.blobs.read(cid))).toHaveLength(1000)
 })
 
 it('keeps a whole content when a release states another size or integrity for it', async () => {
