@@ -41,7 +41,7 @@ export interface MarketplaceBehaviourComponents {
  * `start` @throws {PortInUseError} ERR_PORT_IN_USE; {InvalidAddressError} ERR_INVALID_ADDRESS, an address to listen on, to
  * announce or to bootstrap from; {TransportUnavailableError} ERR_TRANSPORT_UNAVAILABLE; {PeerFileError} ERR_PEER_FILE
  *
- * @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name
+ * @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, or bounds of gossipsub that contradict each other
  */
 export function marketplaceBehaviour(
   init: MarketplaceBehaviourInit = {}

@@ -157,13 +157,28 @@ export interface BehaviourSettings extends Sections {
   readonly datastorePath?: string
 }
 
-/** @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name */
+/** Of each pair, the first must not be above the second: gossipsub does not check that, and errs in silence. */
+const ORDERED = [
+  ['historyGossip', 'historyLength'],
+  ['meshLow', 'meshSize'],
+  ['meshSize', 'meshHigh']
+] as const
+
+/** @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, or bounds of gossipsub that contradict each other */
 export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
   const network = { ...BEHAVIOUR_DEFAULTS.network, ...init.network }
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(network.name)) {
     throw new InvalidValueError(
       'network.name',
       'must be 1 to 32 lower-case letters, digits and "-", and begin with a letter or a digit'
+    )
+  }
+  const gossipsub = { ...BEHAVIOUR_DEFAULTS.gossipsub, ...init.gossipsub }
+  for (const [low, high] of ORDERED) {
+    if (gossipsub[low] <= gossipsub[high]) continue
+    throw new InvalidValueError(
+      `gossipsub.${low}`,
+      `must not be above gossipsub.${high}, which is ${gossipsub[high]}`
     )
   }
   const settings: BehaviourSettings = {
@@ -178,7 +193,7 @@ export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
       protocolName: `/p2p-registry/${network.name}/kad/1.0.0`,
       ...init.dht
     },
-    gossipsub: { ...BEHAVIOUR_DEFAULTS.gossipsub, ...init.gossipsub },
+    gossipsub,
     sync: { ...BEHAVIOUR_DEFAULTS.sync, ...init.sync },
     limits: { ...BEHAVIOUR_DEFAULTS.limits, ...init.limits }
   }

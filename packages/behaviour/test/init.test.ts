@@ -8,9 +8,9 @@ describe('the init', () => {
   })
 
   it('overrides field by field', () => {
-    const settings = resolveInit({ network: { minPeers: 9 }, gossipsub: { meshSize: 3 } })
+    const settings = resolveInit({ network: { minPeers: 9 }, gossipsub: { meshSize: 5 } })
     expect(settings.network).toEqual({ ...BEHAVIOUR_DEFAULTS.network, minPeers: 9 })
-    expect(settings.gossipsub).toEqual({ ...BEHAVIOUR_DEFAULTS.gossipsub, meshSize: 3 })
+    expect(settings.gossipsub).toEqual({ ...BEHAVIOUR_DEFAULTS.gossipsub, meshSize: 5 })
   })
 
   it('puts the network into the name of every protocol', () => {
@@ -30,6 +30,19 @@ describe('the init', () => {
   it.each(['', 'Main', 'a/b', 'a b', '-a', 'x'.repeat(33)])('refuses the network name %j', (name) => {
     expect(() => resolveInit({ network: { name } })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_VALUE' })
+    )
+  })
+
+  it.each([
+    ['historyGossip', { historyLength: 2 }],
+    ['meshLow', { meshSize: 3 }],
+    ['meshSize', { meshSize: 13 }]
+  ])('refuses gossipsub.%s above its bound, be that a default', (field, gossipsub) => {
+    expect(() => resolveInit({ gossipsub })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_VALUE',
+        details: expect.objectContaining({ field: `gossipsub.${field}` })
+      })
     )
   })
 
