@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { recordIdOf } from '@registry/identity'
-import { deadline } from '@registry/timing'
+import { deadline, pause } from '@registry/timing'
 import {
   type AbortOptions,
   type Catalogue,
   type CatalogueSummary,
   type Clock,
+  isRegistryError,
   type PackageProtocol,
   type PeerIdText,
   RECORD_KINDS,
@@ -37,6 +38,9 @@ export interface CatalogueSyncResult extends SyncReport {
 const PAGE_IDS = 2048
 /** Records asked for at once; an answer has at most 512 KiB, so that more would mostly come back empty. */
 const BATCH_RECORDS = 256
+/** A large catalogue takes more questions than a peer answers in a second; how long to wait then, and how often in all. */
+const BUSY_PAUSE_MS = 1000
+const MAX_BUSY_PAUSES = 30
 /** Records in one transaction; after each, the event loop has a turn. */
 const INGEST_RECORDS = 200
 
@@ -73,6 +77,7 @@ class SyncSession {
   #bytes = 0
   #received = 0
   #refused = 0
+  #busyPauses = 0
 
   constructor(
     budget: SyncBudget,
@@ -94,10 +99,9 @@ class SyncSession {
       for (const kind of RECORD_KINDS) {
         let after: RecordId | undefined
         do {
-          const page = await protocol.recordIds(
-            this.#peerId,
-            after === undefined ? { kind, limit: PAGE_IDS } : { kind, after, limit: PAGE_IDS },
-            { signal: this.#signal }
+          const wanted = after === undefined ? { kind, limit: PAGE_IDS } : { kind, after, limit: PAGE_IDS }
+          const page = await this.#patiently(() =>
+            protocol.recordIds(this.#peerId, wanted, { signal: this.#signal })
           )
           await this.#fetch(page.ids)
           after = page.next
@@ -133,7 +137,9 @@ class SyncSession {
     const missing = new Set(ids.filter((id) => !catalogue.has(id)))
     while (missing.size > 0) {
       const asked = new Set([...missing].slice(0, BATCH_RECORDS))
-      const answer = await protocol.records(this.#peerId, [...asked], { signal: this.#signal })
+      const answer = await this.#patiently(() =>
+        protocol.records(this.#peerId, [...asked], { signal: this.#signal })
+      )
       const wanted: Uint8Array[] = []
       for (const bytes of answer) {
         this.#bytes += bytes.length
@@ -152,6 +158,19 @@ class SyncSession {
       }
       await this.#ingest(wanted)
       if (this.#bytes > this.#budget.maxBytes) throw this.limitReached('bytes')
+    }
+  }
+
+  async #patiently<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!isRegistryError(error, 'ERR_PEER_BUSY') || this.#busyPauses === MAX_BUSY_PAUSES) throw error
+      }
+      this.#busyPauses++
+      await pause(this.#components.clock, BUSY_PAUSE_MS, this.#signal)
+      this.#signal.throwIfAborted()
     }
   }
 

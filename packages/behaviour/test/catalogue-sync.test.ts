@@ -1,6 +1,12 @@
 import { recordIdOf } from '@registry/identity'
 import { type ManualClock, manualClock, memoryStore, seededBytes, seededOwner } from '@registry/testing'
-import type { Catalogue, PackageProtocol, PeerIdText, RecordId } from '@registry/types'
+import {
+  type Catalogue,
+  type PackageProtocol,
+  type PeerIdText,
+  type RecordId,
+  RegistryError
+} from '@registry/types'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { catalogueSync, type SyncBudget } from '../src/catalogue-sync.ts'
 import { signedRelease } from './fixtures.ts'
@@ -49,6 +55,18 @@ async function fill(catalogue: Catalogue, count: number, seed = 0): Promise<void
   }
 }
 
+async function letTimePass(until: Promise<unknown>): Promise<void> {
+  let ended = false
+  const end = (): void => {
+    ended = true
+  }
+  until.then(end, end)
+  while (!ended) {
+    await clock.advance(1000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 describe('a synchronisation', () => {
   it('of equal catalogues is one round trip', async () => {
     await fill(local, 3)
@@ -71,6 +89,36 @@ describe('a synchronisation', () => {
       'records'
     ])
     expect(local.summary()).toEqual(remote.summary())
+  })
+
+  it('waits where it asks more than the peer answers in a second, and goes on from there', async () => {
+    await fill(remote, 3)
+    let refusals = 2
+    const busy = peer({
+      async recordIds(_, page) {
+        if (page.kind === 'release' && refusals-- > 0) {
+          throw new RegistryError('ERR_PEER_BUSY', 'not now', { retryable: true })
+        }
+        return remote.recordIds(page)
+      }
+    })
+    const synchronised = sync(busy, { ...budget, maxMs: 600_000 })
+    await letTimePass(synchronised)
+    expect(await synchronised).toMatchObject({ received: 4, equal: true })
+    expect(busy.asked.filter((one) => one === 'recordIds owner')).toHaveLength(1)
+  })
+
+  it('gives up on a peer that stays busy', async () => {
+    await fill(remote, 3)
+    const busy = peer({
+      async records() {
+        throw new RegistryError('ERR_PEER_BUSY', 'not now', { retryable: true })
+      }
+    })
+    const synchronised = sync(busy, { ...budget, maxMs: 600_000 })
+    await letTimePass(synchronised)
+    await expect(synchronised).rejects.toMatchObject({ code: 'ERR_PEER_BUSY' })
+    expect(busy.asked.filter((one) => one === 'records')).toHaveLength(31)
   })
 
   it('leaves alone what only this side has, and does not call the two equal', async () => {
