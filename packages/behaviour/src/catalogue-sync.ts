@@ -38,7 +38,7 @@ export interface CatalogueSyncResult extends SyncReport {
 const PAGE_IDS = 2048
 /** Records asked for at once; an answer has at most 512 KiB, so that more would mostly come back empty. */
 const BATCH_RECORDS = 256
-/** A large catalogue takes more questions than a peer answers in a second; how long to wait then, and how often in all. */
+/** A large catalogue takes more questions than a peer answers in a second; how long to wait then, and how often in a row. */
 const BUSY_PAUSE_MS = 1000
 const MAX_BUSY_PAUSES = 30
 /** Records in one transaction; after each, the event loop has a turn. */
@@ -77,7 +77,6 @@ class SyncSession {
   #bytes = 0
   #received = 0
   #refused = 0
-  #busyPauses = 0
 
   constructor(
     budget: SyncBudget,
@@ -162,13 +161,12 @@ class SyncSession {
   }
 
   async #patiently<T>(ask: () => Promise<T>): Promise<T> {
-    for (;;) {
+    for (let pauses = 0; ; pauses++) {
       try {
         return await ask()
       } catch (error) {
-        if (!isRegistryError(error, 'ERR_PEER_BUSY') || this.#busyPauses === MAX_BUSY_PAUSES) throw error
+        if (!isRegistryError(error, 'ERR_PEER_BUSY') || pauses === MAX_BUSY_PAUSES) throw error
       }
-      this.#busyPauses++
       await pause(this.#components.clock, BUSY_PAUSE_MS, this.#signal)
       this.#signal.throwIfAborted()
     }
