@@ -78,7 +78,10 @@ export interface SyncInit {
 export interface LimitsInit {
   /** New records that one peer may hand over unasked; twice as many at once. @default 500 */
   recordsPerSecondPerPeer?: number
-  /** Requests answered to one peer; twice as many at once. A content block is one request. @default 2000 */
+  /**
+   * Requests answered to one peer; twice as many at once. A content block is one request; a search, a push and a page of IDs,
+   * records or holdings count as many. @default 2000
+   */
   requestsPerSecondPerPeer?: number
 }
 

@@ -62,7 +62,14 @@ const MAX_PEERS = 10_000
 /** Seconds of the permitted rate that a peer may use up at once. */
 const BURST_SECONDS = 2
 /** What a request costs of the permitted rate, where it is more than a look-up by key. */
-const REQUEST_COSTS: Readonly<Record<string, number>> = { searchPackages: 20, publishPackage: 10 }
+const REQUEST_COSTS: Readonly<Record<string, number>> = {
+  searchPackages: 20,
+  publishPackage: 10,
+  // A full page of 2,048 IDs takes the time of two hundred look-ups, one of records that of fifty.
+  recordIds: 50,
+  records: 20,
+  holdings: 20
+}
 const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256 }
 const PEER_SCORE = { banBelow: 10, banMs: 600_000, halfLifeMs: 600_000, maxPeers: MAX_PEERS }
 const MAX_HOLDINGS_PER_PEER = 20_000

@@ -164,6 +164,18 @@ describe('requests', () => {
     await ask(flood)
   })
 
+  it('for pages cost what they take, so that few of them are answered', async () => {
+    const clock = manualClock()
+    const b = await memoryPeer({ clock, init: { limits: { requestsPerSecondPerPeer: 100 } } })
+    const raw = await rawPeer()
+    await b.behaviour.connect(raw.address())
+    const page = { kind: 'release', limit: 2048 } as const
+    const pages = await Promise.allSettled(
+      Array.from({ length: 10 }, () => raw.protocol.recordIds(b.behaviour.peerId, page))
+    )
+    expect(pages.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+  })
+
   it('are answered from the catalogue and the contents', async () => {
     const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
     const { release, records, content } = await publish(b.store, { name: 'parser' })
