@@ -366,7 +366,10 @@ export class RunningPeer {
       const peerId = peerIdText(detail.peerId)
       // Also after a change of its protocols or addresses, and after its connection has ended meanwhile.
       if (libp2p.getConnections(detail.peerId).length === 0) return
+      const isNew = !this.#registryPeers.has(peerId)
       this.#registryPeers.set(peerId, detail.agentVersion)
+      // A peer can say what it is as often as it likes; only the first time is a reason to begin anything.
+      if (!isNew) return
       this.replicator.connected(peerId)
       this.announcer.announce()
     }

@@ -263,6 +263,26 @@ describe('a synchronisation', () => {
 })
 
 describe('holdings', () => {
+  it('are asked for once a connection, however often the peer says anew what it is', async () => {
+    let asked = 0
+    const raw = await rawPeer({
+      holdings: async () => {
+        asked++
+        return { cids: [] }
+      }
+    })
+    const b = await memoryPeer()
+    await b.behaviour.connect(raw.address())
+    await eventually(() => expect(asked).toBe(1))
+    const { libp2p } = raw.node
+    await libp2p.peerStore.merge(libp2p.peerId, { metadata: { AgentVersion: Buffer.from('another') } })
+    await libp2p.services.identifyPush.push()
+    await eventually(() => expect(b.behaviour.peers()[0]?.agent).toBe('another'))
+    await b.behaviour.sync(raw.peerId)
+    await b.behaviour.settled()
+    expect(asked).toBe(1)
+  })
+
   it('of one peer are written down up to a bound', async () => {
     let pages = 0
     const raw = await rawPeer({
