@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { link, mkdtemp, rename, rm } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { link, mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -24,12 +24,14 @@ export async function savePackage(
   path: string,
   { force, signal }: SaveOptions
 ): Promise<void> {
-  const existing = await integrityOf(path)
+  const existing = await integrityOf(path, signal)
   if (existing === fetched.package.integrity) return
   if (existing !== undefined && !force) throw differs(path)
   const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
   try {
-    await pipeline(fetched.content({ signal }), createWriteStream(draft, { flags: 'wx' }), { signal })
+    // Opened before anything can break off: a stream that opens the file itself may do so after it was removed.
+    const file = await open(draft, 'wx')
+    await pipeline(fetched.content({ signal }), file.createWriteStream(), { signal })
     if (force) await rename(draft, path)
     else await giveName(draft, path)
   } finally {
@@ -58,11 +60,13 @@ async function giveName(draft: string, path: string): Promise<void> {
   }
 }
 
-/** The sha512 of a file as npm writes it; undefined when there is none. */
-async function integrityOf(path: string): Promise<string | undefined> {
+/** The sha512 of a file as npm writes it; undefined when there is none. A device may be read without an end. */
+async function integrityOf(path: string, signal: AbortSignal): Promise<string | undefined> {
   const hash = createHash('sha512')
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk)
+    const isFile = (await stat(path)).isFile()
+    if (!isFile) throw new FileExistsError(path, 'It is no file: name one that is not there yet with --out.')
+    for await (const chunk of createReadStream(path, { signal })) hash.update(chunk)
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -35,8 +34,9 @@ export async function withUpload<T>(
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, `${randomUUID()}.tgz`)
   try {
-    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
-    await pipeline(bounded(request, 'The package', maxBytes), file, { signal })
+    // Opened here, since a stream that opens it by itself may do so after it was removed.
+    const file = await open(path, 'wx', 0o600)
+    await pipeline(bounded(request, 'The package', maxBytes), file.createWriteStream(), { signal })
     return await use(path)
   } finally {
     await rm(path, { force: true })

@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -78,9 +77,11 @@ async function writePackage(
   const home = await makeHome(tmpDir)
   const path = join(home, tarballFileName(manifest.name, manifest.version))
   try {
+    // Opened here, since a stream that opens it by itself may do so after its folder was removed.
+    const output = await open(path, 'wx')
     await pipeline(
       packFiles(files, options),
-      createWriteStream(path, { flags: 'wx' }),
+      output.createWriteStream(),
       signal === undefined ? {} : { signal }
     )
     return { home, path }

@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { hasCode, isSystemError, TargetNotEmptyError, UnwritableError } from './errors.ts'
@@ -48,10 +47,9 @@ async function unpack(
           await mkdir(parent, { recursive: true })
           made.add(parent)
         }
-        await pipeline(
-          file.content,
-          createWriteStream(path, { flags: 'wx', mode: file.executable ? 0o755 : 0o644 })
-        )
+        // Opened here, since a stream that opens it by itself may do so after the draft was removed.
+        const output = await open(path, 'wx', file.executable ? 0o755 : 0o644)
+        await pipeline(file.content, output.createWriteStream())
       },
       options
     )
