@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeRelease } from '@registry/testing'
@@ -40,6 +40,16 @@ describe('saving a package', () => {
     await savePackage(fetched('a', 'b'), path, options)
     expect(await readFile(path, 'utf8')).toBe('ab')
     expect(await readdir(folder)).toEqual(['package.tgz'])
+  })
+
+  it('reads and replaces nothing that is no file, not even when told to replace', async () => {
+    await mkdir(path)
+    const saving = savePackage(fetched('a'), path, { ...options, force: true })
+    await expect(saving).rejects.toMatchObject({ code: 'ERR_FILE_EXISTS' })
+    if (process.platform === 'win32') return
+    // A device like this one is read without an end.
+    const device = savePackage(fetched('a'), '/dev/zero', options)
+    await expect(device).rejects.toMatchObject({ code: 'ERR_FILE_EXISTS' })
   })
 
   it('leaves nothing when it breaks off', async () => {
