@@ -114,6 +114,8 @@ export class RunningPeer {
   readonly #ended = new AbortController()
   /** Connected peers that speak the protocols of this network, and what they call their software. */
   readonly #registryPeers = new Map<PeerIdText, string | undefined>()
+  /** Connected peers that have begun to listen for gossip. */
+  readonly #listening = new Set<PeerIdText>()
   /** By connection: settled when the peer at its end has said what it is, or has failed to. */
   readonly #introductions = new WeakMap<Connection, Promise<void>>()
   /** How to undo what was started, in the order of starting. */
@@ -192,6 +194,10 @@ export class RunningPeer {
       catalogue: store.catalogue,
       acceptance: accept,
       onSubscriber: (from) => {
+        // Once a connection: a peer can subscribe as often as it likes.
+        const connected = this.node.libp2p.getConnections(peerIdFromString(from)).length > 0
+        if (!connected || this.#listening.has(from)) return
+        this.#listening.add(from)
         this.announcer.announce()
         // What was published between our comparison and its first message came by neither.
         this.replicator.doubted(from)
@@ -375,6 +381,7 @@ export class RunningPeer {
     }
     const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
       const peerId = peerIdText(detail)
+      this.#listening.delete(peerId)
       if (this.#registryPeers.delete(peerId)) this.replicator.disconnected(peerId)
     }
     libp2p.addEventListener('connection:open', onOpen)

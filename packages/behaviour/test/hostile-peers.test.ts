@@ -101,6 +101,36 @@ describe('gossip', () => {
 })
 
 describe('a push', () => {
+  it('is not made again and again for a peer that subscribes again and again', async () => {
+    const clock = manualClock()
+    let pushes = 0
+    const [b, raw] = await Promise.all([
+      memoryPeer({ clock, init: { dht: { enabled: false } } }),
+      rawPeer({
+        publishPackage: async (_, envelopes) => {
+          pushes++
+          return envelopes.map(() => 'refused')
+        }
+      })
+    ])
+    const say = await gossiping(raw, b)
+    await publish(b.store, { name: 'unwanted' })
+    b.behaviour.announce()
+    await eventually(() => expect(pushes).toBeGreaterThan(0))
+    await b.behaviour.settled()
+    const before = pushes
+    const { pubsub } = raw.node.libp2p.services
+    for (let round = 0; round < 5; round++) {
+      pubsub.unsubscribe(topic)
+      pubsub.subscribe(topic)
+    }
+    // Heard by the same stream, so after all of that.
+    await say(encodeGossipMessage((await signedRelease({}, 7)).records))
+    await untilReleases(b, 2)
+    await b.behaviour.settled()
+    expect(pushes).toBe(before)
+  })
+
   it('over the rate is refused, while another peer is served', async () => {
     const clock = manualClock()
     const b = await memoryPeer({ clock, init: { limits: { recordsPerSecondPerPeer: 10 } } })
