@@ -77,6 +77,8 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
       }
     ])
     const stopped = Promise.withResolvers<void>()
+    // Nobody has to wait for it: `stop` rejects too.
+    stopped.promise.catch(() => {})
     let stopping: Promise<void> | undefined
     const stop = (): Promise<void> => {
       stopping ??= (async () => {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConfigFlag } from '@registry/config'
 import { controlClient, readControlFile } from '@registry/control'
+import { registryStore } from '@registry/store'
+import { RegistryError } from '@registry/types'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { defaultNodeConfig, type NodeInit, type RunningNode, startNode } from '../src/index.ts'
 
@@ -42,6 +44,26 @@ async function start(
 }
 
 describe('a peer', () => {
+  it('tells of a stop that failed to whoever asked for it, and to nobody else', async () => {
+    const flags: ConfigFlag[] = QUIET.map(([path, value]) => ({ path, flag: '--test', value }))
+    const node = await startNode(
+      { dataDir: join(folder, 'unstoppable'), env: {}, flags },
+      {
+        store: (init) => (components) => {
+          const store = registryStore(init)(components)
+          const stop = store.stop.bind(store)
+          store.stop = async () => {
+            await stop()
+            throw new RegistryError('ERR_STORAGE', 'the disk is gone')
+          }
+          return store
+        }
+      }
+    )
+    // vitest fails a run in which a rejection was left unhandled.
+    await expect(node.stop()).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+  })
+
   it('serves its local API, tells where by a file, and takes both away when it stops', async () => {
     const node = await start('serves')
     const file = await readControlFile(node.dataDir)
