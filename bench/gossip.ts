@@ -41,7 +41,7 @@ type Node = Helper<GossipCommand, GossipEvent>
 
 const MESH_TIMEOUT_MS = 30_000
 const MESH_POLL_MS = 250
-/** Two heartbeats: a message that came no faster than by IHAVE is still counted. */
+/** Several heartbeats: a message that came no faster than by IHAVE is still counted. */
 const DELIVERY_TIMEOUT_MS = 5_000
 
 /**

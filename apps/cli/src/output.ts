@@ -19,7 +19,7 @@ export function plain(text: string): string {
   return text.replaceAll(/\s*[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+\s*/gu, ' ').trim()
 }
 
-export function heading(text: string): string {
+function heading(text: string): string {
   return styleText('bold', text)
 }
 

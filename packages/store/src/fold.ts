@@ -51,7 +51,7 @@ export function foldRecord(current: RecordId | undefined, incoming: RecordId): R
 }
 
 /** Whether `a` stands for a package rather than `b`: a release before a pre-release, then the newer. */
-export function standsBefore(a: ReleasePlace, b: ReleasePlace): boolean {
+function standsBefore(a: ReleasePlace, b: ReleasePlace): boolean {
   const stability = Number(isPrerelease(b.version)) - Number(isPrerelease(a.version))
   return (stability || compareReleases(a, b)) > 0
 }

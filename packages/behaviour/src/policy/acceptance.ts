@@ -56,6 +56,6 @@ function judge(outcomes: readonly IngestOutcome[]): AcceptanceEffect {
 }
 
 /** Whether a refused record can never be valid, for anybody. */
-export function isForgery(error: unknown): boolean {
+function isForgery(error: unknown): boolean {
   return isRegistryError(error, 'ERR_INVALID_RECORD') || isRegistryError(error, 'ERR_BAD_SIGNATURE')
 }
