@@ -33,15 +33,21 @@ export class OwnerUnknownError extends RegistryError<'ERR_OWNER_UNKNOWN'> {
   }
 }
 
-/** A name without an owner that several owners have released under. `details.candidates` are references to choose from. */
+/** Anybody can release under any name, so there may be any number of owners. */
+const MAX_CANDIDATES = 20
+
+/** A name without an owner that several owners have released under. `details.candidates` are references to choose from, 20 at most. */
 export class AmbiguousNameError extends RegistryError<'ERR_AMBIGUOUS_NAME'> {
   constructor(reference: PackageReference, owners: readonly OwnerId[]) {
-    const candidates = owners.map((owner) => formatPackageReference({ ...reference, owner }))
-    super(
-      'ERR_AMBIGUOUS_NAME',
-      `${owners.length} owners have a package named ${reference.name}: ${candidates.join(', ')}`,
-      { hint: 'Name the one you mean with its owner, as it is written above.', details: { candidates } }
-    )
+    const candidates = owners
+      .slice(0, MAX_CANDIDATES)
+      .map((owner) => formatPackageReference({ ...reference, owner }))
+    const rest = owners.length - candidates.length
+    const listed = `${candidates.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`
+    super('ERR_AMBIGUOUS_NAME', `${owners.length} owners have a package named ${reference.name}: ${listed}`, {
+      hint: 'Name the one you mean with its owner, as it is written above.',
+      details: { candidates }
+    })
   }
 }
 

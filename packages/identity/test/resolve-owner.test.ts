@@ -35,6 +35,18 @@ describe('the owner a reference means', () => {
     expect(resolveOwner({ reference: hello, candidates: [], pins: [() => ada] })).toBe(ada)
   })
 
+  it('is an error of bounded length, however many have taken the name', () => {
+    const candidates = Array.from({ length: 10_000 }, (_, index) => `${ada}${index}` as OwnerId)
+    let error: unknown
+    try {
+      resolveOwner({ reference: hello, candidates })
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(isRegistryError(error, 'ERR_AMBIGUOUS_NAME') && error.details.candidates).toHaveLength(20)
+    expect(isRegistryError(error) && error.message).toMatch(/^10000 owners have .* and 9980 more$/)
+  })
+
   it('is an error with the references to choose from when several have the name', () => {
     let error: unknown
     try {
