@@ -45,9 +45,13 @@ export const packageJson: ManifestFormat = {
   }
 }
 
+/** npm bounds no list. Of people and keywords a release names as many as it has room for. */
+const MAX_LISTED = 64
+
 /** npm reads a text as a list, too. */
 function keywordList(keywords: unknown): unknown {
-  return typeof keywords === 'string' ? keywords.split(/[\s,]+/) : keywords
+  const list: unknown = typeof keywords === 'string' ? keywords.split(/[\s,]+/) : keywords
+  return Array.isArray(list) ? list.slice(0, MAX_LISTED) : list
 }
 
 /** Before 2015 a license was an object, and several a list. */
@@ -61,6 +65,7 @@ function authorList({ author, contributors }: Record<string, unknown>): unknown 
   if (!isAbsent(contributors) && !Array.isArray(contributors)) return contributors
   return [author, ...(Array.isArray(contributors) ? contributors : [])]
     .filter((person) => !isAbsent(person))
+    .slice(0, MAX_LISTED)
     .map(personText)
 }
 

@@ -179,6 +179,20 @@ describe('a name or version that is the only fault', () => {
 })
 
 describe('a package.json', () => {
+  it('names the first of more people and keywords than a release has room for', () => {
+    const many = Array.from({ length: 100 }, (_, index) => `word-${index}`)
+    const fields = parse('package.json', {
+      name: 'crowded',
+      version: '1.0.0',
+      author: 'Ada',
+      contributors: many,
+      keywords: many
+    })
+    expect(fields.authors).toEqual(['Ada', ...many.slice(0, 63)])
+    expect(fields.keywords).toEqual(many.slice(0, 64))
+    expect(fields.tags).toEqual(many.slice(0, 64))
+  })
+
   it('is read as npm reads it, with a table of our own for what npm has no field for', () => {
     const fields = parse('package.json', {
       name: 'example',
