@@ -34,6 +34,10 @@ export async function savePackage(
     await pipeline(fetched.content({ signal }), file.createWriteStream(), { signal })
     if (force) await rename(draft, path)
     else await giveName(draft, path)
+  } catch (error) {
+    // A pipeline tells that it was aborted, not why.
+    signal.throwIfAborted()
+    throw error
   } finally {
     await rm(draft, { force: true })
   }

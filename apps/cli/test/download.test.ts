@@ -70,7 +70,8 @@ describe('saving a package', () => {
         yield Buffer.from('b')
       }
     }
-    await expect(savePackage(interrupted, path, { force: true, signal: abort.signal })).rejects.toThrow()
+    const saving = savePackage(interrupted, path, { force: true, signal: abort.signal })
+    await expect(saving).rejects.toThrow('Ctrl-C')
     expect(await readdir(folder)).toEqual([])
   })
 
