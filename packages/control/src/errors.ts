@@ -129,6 +129,17 @@ export class InternalError extends RegistryError<'ERR_INTERNAL'> {
   }
 }
 
+/** There is no room for what was sent; nothing of it was kept. `details.fault` says so as the store does. */
+export class DiskFullError extends RegistryError<'ERR_STORAGE'> {
+  constructor(cause: unknown) {
+    super('ERR_STORAGE', "The disk of the peer's data folder is full", {
+      hint: 'Free some space on the disk and try again; nothing was changed, and reading still works.',
+      details: { fault: 'disk-full' },
+      cause
+    })
+  }
+}
+
 /** The caller went away; nobody hears this. */
 export class CallerGoneError extends RegistryError<'ERR_CALLER_GONE'> {
   constructor() {

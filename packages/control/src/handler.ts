@@ -14,6 +14,7 @@ import {
 import { readJson, withUpload } from './body.ts'
 import {
   CallerGoneError,
+  DiskFullError,
   InternalError,
   NotFoundError,
   UnknownMethodError,
@@ -210,11 +211,16 @@ class ControlHandler {
 
   #known(error: unknown): RegistryError {
     if (isRegistryError(error)) return error
+    if (isDiskFull(error)) return new DiskFullError(error)
     this.#components.logger?.warn('registry:control:handler', 'a call failed', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error)
     })
     return new InternalError(error)
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
 
 async function* withFirst(

@@ -25,6 +25,7 @@ export {
   ConnectionLostError,
   ContentMismatchError,
   ControlFileError,
+  DiskFullError,
   HostRefusedError,
   InternalError,
   NoPeerError,

@@ -10,6 +10,7 @@ it('exports what its README lists, and nothing else', () => {
     'ConnectionLostError',
     'ContentMismatchError',
     'ControlFileError',
+    'DiskFullError',
     'HostRefusedError',
     'InternalError',
     'NoPeerError',

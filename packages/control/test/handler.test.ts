@@ -108,6 +108,15 @@ describe('what may be called', () => {
     expect(existsSync(peer.uploadDir) ? readdirSync(peer.uploadDir) : []).toEqual([])
   })
 
+  it('says that its disk is full', async () => {
+    peer.registry.publish = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    }
+    const answer = await peer.raw('publish', { headers: authorization(), body: '{}' })
+    expect(codeOf(answer)).toEqual([507, 'ERR_STORAGE'])
+    expect(answer.body).toContain('"hint":"Free some space')
+  })
+
   it('tells nothing of a fault of its own, and writes it to the log', async () => {
     const answer = await peer.raw('publish', { headers: authorization(), body: 'secret and not JSON' })
     expect(codeOf(answer)).toEqual([500, 'ERR_INTERNAL'])
