@@ -4,6 +4,7 @@ import {
   type ContentRouter,
   type PackageProtocolHandlers,
   type PeerIdText,
+  parseQuery,
   RECORD_KINDS,
   type RecordId,
   type RegistryStore
@@ -52,9 +53,11 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
     async searchPackages(_from, query) {
       const hits = []
       let bytes = 0
-      for (const { record, score } of catalogue.search(
-        query.withLimit(Math.min(query.limit, MAX_SEARCH_HITS))
-      )) {
+      // Without the least number of downloads: to find what has many, every package with the words would be looked at.
+      const { minDownloads = 0, ...words } = query.toJSON()
+      const bounded = parseQuery({ ...words, limit: Math.min(query.limit, MAX_SEARCH_HITS) })
+      for (const { record, score } of catalogue.search(bounded)) {
+        if (catalogue.downloads(record.release.owner, record.release.name) < minDownloads) continue
         const envelopes = envelopesOf([catalogue.ownerRecord(record.release.owner), record.id])
         bytes += sizeOf(envelopes)
         if (bytes > MAX_ANSWER_BYTES) break

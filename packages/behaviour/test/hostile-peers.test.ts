@@ -223,6 +223,23 @@ describe('requests', () => {
     expect(await raw.protocol.getPackage(peerId, missing)).toBeUndefined()
   })
 
+  it('for many downloads choose among the best hits, and look at no more than those', async () => {
+    const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
+    const { release } = await publish(b.store, { name: 'parser' })
+    await b.behaviour.connect(raw.address())
+    const searched: Query[] = []
+    const search = b.store.catalogue.search.bind(b.store.catalogue)
+    b.store.catalogue.search = (query) => {
+      searched.push(query)
+      return search(query)
+    }
+    const wanted = new Query(['parser']).withMinDownloads(1)
+    expect(await raw.protocol.searchPackages(b.behaviour.peerId, wanted)).toEqual([])
+    b.store.catalogue.countDownload(release.owner, release.name)
+    expect(await raw.protocol.searchPackages(b.behaviour.peerId, wanted)).toHaveLength(1)
+    expect(searched.map(({ minDownloads }) => minDownloads)).toEqual([undefined, undefined])
+  })
+
   it('tell in pages what this peer holds', async () => {
     const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
     for (const name of ['one', 'two', 'three']) await publish(b.store, { name })
