@@ -15,6 +15,16 @@ describe('errorText', () => {
     })
   })
 
+  it.each([
+    ['ENOENT', 'Cannot open "/a/b": there is no such file or folder'],
+    ['EACCES', 'Cannot open "/a/b": this user may not'],
+    ['EWEIRD', 'Cannot open "/a/b": EWEIRD']
+  ])('tells a refusal of the system, %s, as a sentence', (code, message) => {
+    const error = new Error(`${code}: as libuv says it, open '/a/b'`)
+    const refused = Object.assign(error, { code, syscall: 'open', path: '/a/b' })
+    expect(errorDataOf(refused)).toMatchObject({ code: 'ERR_FILE', message })
+  })
+
   it('has a code and a hint for whatever was thrown', () => {
     const file = Object.assign(new Error('ENOENT: no such file'), { syscall: 'open' })
     for (const [thrown, code] of [

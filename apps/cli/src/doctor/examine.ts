@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { P2PConfig, P2PConfigOverrides } from '@registry/config'
 import { defaultNodeConfig, HTTP_DEFAULTS, loadNodeConfig } from '@registry/node'
 import { isRegistryError } from '@registry/types'
+import { plural } from '../output.ts'
 import { type CommonOptions, connectToPeer, dataDirOf } from '../peer.ts'
 import { examineDataDir, examineKey } from './files.ts'
 import { examineMulticast, examinePort } from './network.ts'
@@ -72,13 +73,14 @@ async function examinePeer(options: CommonOptions, listen: string, signal: Abort
     const client = await connectToPeer(options, { signal })
     const { connectedPeers, pendingAnnouncements } = await client.status({ signal })
     const running = ok('peer', `A peer answers at ${client.url}.`)
-    if (connectedPeers > 0) return [running, ok('connections', `${connectedPeers} peers are connected.`)]
+    if (connectedPeers > 0)
+      return [running, ok('connections', `Connected to ${plural(connectedPeers, 'peer')}.`)]
     return [
       running,
       {
         check: 'connections',
         status: 'warn',
-        message: `No peer is connected; ${pendingAnnouncements} releases wait to be announced.`,
+        message: `No peer is connected; to announce: ${plural(pendingAnnouncements, 'release')}.`,
         hint: 'Name one: registry bootstrap /ip4/…/tcp/…/p2p/…'
       }
     ]
