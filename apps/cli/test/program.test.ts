@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runCommandLine } from '@registry/node'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../src/index.ts'
@@ -78,6 +79,19 @@ describe('every verb', () => {
 
   it.each(all)('$name is in the README', ({ name }) => {
     expect(readme).toMatch(new RegExp(`^registry ${name}( |$)`, 'm'))
+  })
+})
+
+describe('a command that makes no sense', () => {
+  it.each([
+    ['', 'See registry --help.'],
+    ['frob', 'See registry --help.'],
+    ['get', 'See registry get --help.'],
+    ['peers info', 'See registry peers info --help.'],
+    ['list --limit none', 'See registry list --help.']
+  ])('is sent to the help of what it began with: "%s"', async (line, hint) => {
+    const running = runCommandLine(createProgram(), line.split(' ').filter(Boolean))
+    await expect(running).rejects.toMatchObject({ code: 'ERR_USAGE', hint })
   })
 })
 

@@ -8,6 +8,7 @@ import { UsageError } from './errors.ts'
  */
 export async function runCommandLine(program: Command, argv: readonly string[]): Promise<void> {
   let written = ''
+  let failed = program
   for (const command of withSubcommands(program)) {
     command
       .exitOverride()
@@ -16,6 +17,7 @@ export async function runCommandLine(program: Command, argv: readonly string[]):
       .configureOutput({
         writeErr: (text) => {
           written = text
+          failed = command
         }
       })
   }
@@ -25,12 +27,16 @@ export async function runCommandLine(program: Command, argv: readonly string[]):
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return
     if (error.code === 'commander.help') process.stderr.write(`${written}\n`)
-    throw usageError(error, program.name())
+    throw usageError(error, fullName(failed))
   }
 }
 
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)]
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
 }
 
 function usageError({ code, message }: CommanderError, name: string): UsageError {
