@@ -264,18 +264,24 @@ class ContentRouterImpl implements ContentRouter {
     return { peerId, reputation: this.reputation(peerId), lastSeenMs }
   }
 
-  /** Providers, and while none is known the best connected peers: to ask one costs less than a walk of the DHT. */
+  /**
+   * Providers, and while none is known the best connected peers: to ask one costs less than a walk of the DHT. When those
+   * found first have all failed (`limit` is then above `fanOut`) connected peers and the DHT are asked however many
+   * providers are known: anybody can say that they hold a content.
+   */
   async *#findSources(
     cid: ContentId,
     limit: number,
     signal: AbortSignal
   ): AsyncGenerator<{ peerId: PeerIdText }> {
-    if (this.#cached(cid).length === 0) {
+    const known = this.#cached(cid).length
+    const wide = limit > this.#init.fanOut
+    if (known === 0 || wide) {
       const connected = this.#components.connectedPeers?.() ?? []
       const best = connected.toSorted((a, b) => this.reputation(b) - this.reputation(a))
       for (const peerId of best.slice(0, MAX_CANDIDATES)) yield { peerId }
     }
-    yield* this.findProviders(cid, { limit, signal })
+    yield* this.findProviders(cid, { limit: wide ? known + limit : limit, signal })
   }
 
   /** Best first. */

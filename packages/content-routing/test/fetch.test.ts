@@ -361,6 +361,20 @@ describe('a fetch that cannot succeed', () => {
     expect(world.router.reputation(holder.peerId)).toBeGreaterThan(50)
   })
 
+  it('gets round a crowd of peers that only say they hold it', async () => {
+    await using world = new World()
+    const crowd = Array.from({ length: 20 }, (_, index) =>
+      world.provider(`false-${index}`, LARGE, { blocks: new Map() })
+    )
+    const holder = world.provider('holder', LARGE)
+    world.router.removeProvider(LARGE.cid, holder.peerId)
+    for (const { peerId } of crowd) world.router.addProvider(LARGE.cid, peerId)
+    world.dht.findProviders = async function* () {
+      yield holder.peerId
+    }
+    expect(await world.fetch(LARGE)).toEqual(infoOf(LARGE))
+  })
+
   it('says how many were asked, and forgets those that do not have what they were said to have', async () => {
     await using world = new World()
     world.provider('empty', SMALL, { blocks: new Map() })
