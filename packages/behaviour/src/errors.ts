@@ -38,9 +38,19 @@ export class PortInUseError extends RegistryError<'ERR_PORT_IN_USE'> {
 
 /** A text that is no multiaddr, or one that this peer cannot listen on or dial. */
 export class InvalidAddressError extends RegistryError<'ERR_INVALID_ADDRESS'> {
-  constructor(address: string, reason: string, cause?: unknown) {
+  constructor(
+    address: string,
+    reason: string,
+    {
+      hint = 'Write it as a multiaddr, for example /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo….',
+      cause
+    }: {
+      hint?: string
+      cause?: unknown
+    } = {}
+  ) {
     super('ERR_INVALID_ADDRESS', `${JSON.stringify(address.slice(0, 256))} cannot be used: ${reason}`, {
-      hint: 'Write it as a multiaddr, for example /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo….',
+      hint,
       details: { address: address.slice(0, 256), reason },
       cause
     })

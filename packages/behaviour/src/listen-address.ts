@@ -20,7 +20,9 @@ export function checkListenAddresses({
       throw new InvalidAddressError(address, 'it names no TCP, WebSocket or QUIC port')
     }
     if (!protocols.includes(protocol)) {
-      throw new InvalidAddressError(address, `the protocol ${protocol} is not switched on`)
+      throw new InvalidAddressError(address, `the protocol ${protocol} is not switched on`, {
+        hint: `Add ${protocol} to the setting network.protocols, or listen on another address.`
+      })
     }
   }
   for (const address of announceAddresses) parseAddress(address)

@@ -184,7 +184,10 @@ class LibRegistryNode implements RegistryNode {
       if (isAddressInUse(fault)) return new PortInUseError(address, fault)
     }
     for (const [address, fault] of this.#faults) {
-      return new InvalidAddressError(address, `this machine cannot listen on it: ${reasonOf(fault)}`, fault)
+      return new InvalidAddressError(address, `this machine cannot listen on it: ${reasonOf(fault)}`, {
+        hint: 'Listen on an address that this machine has; 0.0.0.0 stands for all of them.',
+        cause: fault
+      })
     }
     return undefined
   }

@@ -289,7 +289,7 @@ export class RunningPeer {
         ? new InvalidAddressError(
             address,
             'it leads to this peer itself, or by no transport that is switched on',
-            error
+            { cause: error }
           )
         : new PeerUnreachableError(address, error)
     } finally {

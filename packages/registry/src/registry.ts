@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { resolveOwner } from '@registry/identity'
 import {
   type AbortOptions,
+  type BlobInfo,
   type Clock,
   type ConnectedPeer,
   type DiscoveredPeer,
   type FetchedPackage,
   type GetOptions,
   InvalidReferenceError,
+  isRegistryError,
   type Logger,
   type MarketplaceBehaviour,
   type NetworkStats,
@@ -199,7 +201,7 @@ class Peer implements P2PRegistry {
       if (wanted.owner === undefined) await this.#pin(pins, name, owner)
       return {
         package: this.#view(record, latest),
-        content: (readOptions) => this.#read(cid, readOptions)
+        content: (readOptions) => this.#read({ cid, size, integrity }, readOptions)
       }
     })
   }
@@ -386,11 +388,33 @@ class Peer implements P2PRegistry {
     }
   }
 
-  async *#read(
-    cid: ReleaseRecord['release']['content'],
-    options: AbortOptions = {}
-  ): AsyncGenerator<Uint8Array> {
-    yield* this.#running().store.blobs.read(cid, options)
+  /** Where a block turns out to be damaged or gone, it is fetched again, and reading goes on where it stood. */
+  async *#read(content: BlobInfo, options: AbortOptions = {}): AsyncGenerator<Uint8Array> {
+    const { store, behaviour } = this.#running()
+    let given = 0
+    for (let attempt = 1; ; attempt += 1) {
+      let offset = 0
+      try {
+        for await (const piece of store.blobs.read(content.cid, options)) {
+          const fresh = piece.subarray(Math.max(0, given - offset))
+          offset += piece.length
+          if (fresh.length === 0) continue
+          given += fresh.length
+          yield fresh
+        }
+        return
+      } catch (error) {
+        const repairable =
+          isRegistryError(error, 'ERR_CORRUPT_BLOB') || isRegistryError(error, 'ERR_NOT_STORED')
+        if (!repairable || attempt === 2) throw error
+        try {
+          await behaviour.contentRouter.fetch(content, options)
+        } catch {
+          options.signal?.throwIfAborted()
+          throw error
+        }
+      }
+    }
   }
 
   async *#updates(

@@ -401,12 +401,25 @@ describe('getting', () => {
     await expect(peer.registry.get('tool')).rejects.toMatchObject({ code: 'ERR_TOO_LARGE' })
   })
 
-  it('of a content that is damaged on disk is an error as it is read', async () => {
+  it('of a content that is damaged on disk, and that nobody else has, is an error as it is read', async () => {
     const { registry, store } = await lonePeer()
     const { cid } = await registry.publish(files('a'))
     const got = await registry.get('a')
     store.damageBlock(cid)
     await expect(bytesOf(got?.content())).rejects.toMatchObject({ code: 'ERR_CORRUPT_BLOB' })
+  })
+
+  it('of a content that is damaged on disk gets it from others again, and gives each byte once', async () => {
+    const peer = await lonePeer()
+    const cid = await arrive(peer, await seededOwner('ada'), { name: 'tool' })
+    const got = await peer.registry.get('tool')
+    peer.store.damageBlock(cid)
+    expect(
+      Buffer.compare(
+        await bytesOf(got?.content()),
+        peer.behaviour.contentRouter.remote.get(cid) ?? Buffer.of()
+      )
+    ).toBe(0)
   })
 
   it('ends with the reason of its signal', async () => {

@@ -97,7 +97,7 @@ export class QuotaExceededError extends RegistryError<'ERR_QUOTA_EXCEEDED'> {
       'ERR_QUOTA_EXCEEDED',
       `${neededBytes} bytes do not fit into the storage quota of ${quotaBytes} bytes`,
       {
-        hint: 'Raise the quota, or unpin or delete contents.',
+        hint: 'Raise the quota, the setting storage.quotaBytes.',
         details: { neededBytes, quotaBytes }
       }
     )
