@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { recordIdOf } from '@registry/identity'
+import { MAX_RECORD_IDS } from '@registry/protocol'
 import { deadline, pause } from '@registry/timing'
 import {
   type AbortOptions,
@@ -34,8 +35,6 @@ export interface CatalogueSyncResult extends SyncReport {
   equal: boolean
 }
 
-/** IDs in one answer. */
-const PAGE_IDS = 2048
 /** Records asked for at once; an answer has at most 512 KiB, so that more would mostly come back empty. */
 const BATCH_RECORDS = 256
 /** A large catalogue takes more questions than a peer answers in a second; how long to wait then, and how often in a row. */
@@ -98,7 +97,8 @@ class SyncSession {
       for (const kind of RECORD_KINDS) {
         let after: RecordId | undefined
         do {
-          const wanted = after === undefined ? { kind, limit: PAGE_IDS } : { kind, after, limit: PAGE_IDS }
+          const wanted =
+            after === undefined ? { kind, limit: MAX_RECORD_IDS } : { kind, after, limit: MAX_RECORD_IDS }
           const page = await this.#patiently(() =>
             protocol.recordIds(this.#peerId, wanted, { signal: this.#signal })
           )

@@ -1,3 +1,4 @@
+import { MAX_ANNOUNCED, MAX_HOLDINGS } from '@registry/protocol'
 import type {
   AbortOptions,
   BlobStore,
@@ -31,10 +32,6 @@ export interface HoldingsExchange {
   pull(peerId: PeerIdText, options?: AbortOptions): Promise<void>
 }
 
-const PAGE_CIDS = 1000
-/** The most that one announcement may hold. */
-const ANNOUNCE_CIDS = 256
-
 export function holdingsExchange(
   init: HoldingsExchangeInit
 ): (components: HoldingsExchangeComponents) => HoldingsExchange {
@@ -55,7 +52,7 @@ export function holdingsExchange(
     const announceAll = async (): Promise<void> => {
       announcing = true
       while (fresh.size > 0 && !signal.aborted) {
-        const cids = [...fresh].slice(0, ANNOUNCE_CIDS)
+        const cids = [...fresh].slice(0, MAX_ANNOUNCED)
         for (const cid of cids) fresh.delete(cid)
         await Promise.all(peers().map((peerId) => tell(peerId, cids)))
       }
@@ -83,7 +80,7 @@ export function holdingsExchange(
         do {
           const page = await protocol.holdings(
             peerId,
-            after === undefined ? { limit: PAGE_CIDS } : { after, limit: PAGE_CIDS },
+            after === undefined ? { limit: MAX_HOLDINGS } : { after, limit: MAX_HOLDINGS },
             options
           )
           for (const cid of page.cids) contentRouter.addProvider(cid, peerId)

@@ -1,4 +1,5 @@
 import { recordIdOf } from '@registry/identity'
+import { MAX_HOLDINGS, MAX_RECORD_IDS } from '@registry/protocol'
 import {
   type Clock,
   type ContentRouter,
@@ -26,11 +27,9 @@ export interface ProtocolHandlersComponents {
   onDifference: (peerId: PeerIdText) => void
 }
 
-/** Bounds of one answer. */
+/** Bounds of one answer, where they are narrower than the protocol's. */
 const MAX_ANSWER_BYTES = 512 * 1024
-const MAX_RECORD_IDS = 2048
-const MAX_HOLDINGS = 1000
-const MAX_SEARCH_HITS = 50
+const MAX_HITS = 50
 
 /** What this peer answers, from its catalogue and blobs alone. */
 export function protocolHandlers(components: ProtocolHandlersComponents): PackageProtocolHandlers {
@@ -55,7 +54,7 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
       let bytes = 0
       // Without the least number of downloads: to find what has many, every package with the words would be looked at.
       const { minDownloads = 0, ...words } = query.toJSON()
-      const bounded = parseQuery({ ...words, limit: Math.min(query.limit, MAX_SEARCH_HITS) })
+      const bounded = parseQuery({ ...words, limit: Math.min(query.limit, MAX_HITS) })
       for (const { record, score } of catalogue.search(bounded)) {
         if (catalogue.downloads(record.release.owner, record.release.name) < minDownloads) continue
         const envelopes = envelopesOf([catalogue.ownerRecord(record.release.owner), record.id])

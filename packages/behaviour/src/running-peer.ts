@@ -68,7 +68,8 @@ const REQUEST_COSTS: Readonly<Record<string, number>> = {
   // A full page of 2,048 IDs takes the time of two hundred look-ups, one of records that of fifty.
   recordIds: 50,
   records: 20,
-  holdings: 20
+  holdings: 20,
+  announceHoldings: 20
 }
 const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256 }
 const PEER_SCORE = { banBelow: 10, banMs: 600_000, halfLifeMs: 600_000, maxPeers: MAX_PEERS }

@@ -45,7 +45,7 @@ export interface ControlHandlerComponents {
   registry: P2PRegistry
   /** The settings in force, for those who ask. */
   config: () => readonly ConfigRow[]
-  /** Ends the peer; called once, after the caller was told. */
+  /** Ends the peer, and does nothing where that is under way; called after a caller was told. */
   shutdown: () => void
   logger?: Logger
 }
