@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { root, workspacePackages } from './workspace.ts'
+import { quietEnvironment, root, workspacePackages } from './workspace.ts'
 
 const DEADLINE_MS = 60_000
 const POLL_MS = 200
@@ -209,13 +209,7 @@ async function cli<T>(peer: Peer, args: readonly string[]): Promise<T[]> {
 
 function run(command: string, args: readonly string[], cwd: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const env = {
-      ...process.env,
-      DO_NOT_TRACK: '1',
-      TURBO_TELEMETRY_DISABLED: '1',
-      TURBO_NO_UPDATE_NOTIFIER: '1'
-    }
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { cwd, env: quietEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let complaint = ''
     child.stdout.on('data', (chunk) => {

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from './workspace.ts'
+import { quietEnvironment, root } from './workspace.ts'
 
 interface Counts {
   readonly passed: number
@@ -65,7 +65,7 @@ function run([command = '', ...args]: readonly string[]): Promise<boolean> {
     const child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'inherit', 1],
-      env: quiet(process.env)
+      env: quietEnvironment()
     })
     child.on('error', (error) => {
       console.log(error.message)
@@ -73,11 +73,6 @@ function run([command = '', ...args]: readonly string[]): Promise<boolean> {
     })
     child.on('close', (code) => resolve(code === 0))
   })
-}
-
-/** Tools that would look for their own updates or report their use do neither. */
-function quiet(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...env, DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
 }
 
 function readVitestReport(): Counts {

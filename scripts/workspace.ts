@@ -28,3 +28,8 @@ export function workspacePackages(): WorkspacePackage[] {
       manifest: JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest
     }))
 }
+
+/** The variables of this process, under which tools that would look for their own updates or report their use do neither. */
+export function quietEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
+}
