@@ -136,8 +136,8 @@ describe('launch', () => {
     })
     await once(launcher.stdout, 'data')
     launcher.kill('SIGKILL')
-    // Both processes hold the pipe: it ends when the last of them has ended.
-    await once(launcher.stdout, 'close')
+    // Both processes hold the pipe: `close` comes when the launcher has ended and the last of them has let go of it.
+    await once(launcher, 'close')
     expect(launcher.signalCode).toBe('SIGKILL')
   })
 })
