@@ -1,7 +1,9 @@
 import type { ContentRouter } from './content-routing.ts'
 import type { DiscoveredPeer, PeerDiscovery } from './discovery.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
-import type { PeerIdText } from './names.ts'
+import type { OwnerId, PackageName, PeerIdText } from './names.ts'
+import type { CatalogueHoldings } from './protocol.ts'
+import type { Completeness, Query } from './query.ts'
 
 export interface NetworkStats {
   /** Peers with an open connection now. */
@@ -25,6 +27,27 @@ export interface NetworkStats {
   pendingAnnouncements: number
   /** When the catalogue was last compared with a peer and equal, ms since the epoch; null if never. */
   lastSyncedAtMs: number | null
+  completeness: Completeness
+  /** Synchronisations under way. */
+  syncing: SyncProgress[]
+}
+
+/** How far a synchronisation is. */
+export interface SyncProgress {
+  peerId: PeerIdText
+  stage: 'comparing' | 'snapshot' | 'reconciling' | 'listing'
+  /** Records that were new here so far. */
+  received: number
+  /** Records that are expected to come; null while not known. */
+  expected: number | null
+}
+
+/** What asking holders came to. */
+export interface HolderAnswers {
+  /** Holders that answered in time. */
+  answered: number
+  /** Records that were new here. */
+  received: number
 }
 
 export interface ConnectedPeer {
@@ -38,13 +61,22 @@ export interface ConnectedPeer {
   agent?: string
   /** Its catalogue was equal to ours when last compared. */
   inSync: boolean
+  /** When that was, ms since the epoch; null when it was not compared yet. */
+  comparedAtMs: number | null
+  /** What it says it holds of the catalogue; absent while it has not said so. */
+  holds?: CatalogueHoldings
 }
 
 export interface SyncReport {
   peerId: PeerIdText
   /** Records that were new here. */
   received: number
+  /** Records that were new there. */
+  sent: number
   refused: number
+  /** Messages sent and answered, and bytes of them on the wire as far as they were counted by the protocols. */
+  roundTrips: number
+  bytes: number
   durationMs: number
 }
 
@@ -68,8 +100,20 @@ export interface MarketplaceBehaviour extends Startable {
   addBootstrapNode(address: string): Promise<void>
   /** Takes up the outbox now rather than at its next due time: gossip, push to connected peers, DHT. Never rejects. */
   announce(): void
-  /** Makes our catalogue a superset of the peer's, or of every connected peer's. @throws as `PackageProtocol` */
+  /** Makes our catalogue and the peer's, or every connected peer's, the union of both. @throws as `PackageProtocol` */
   sync(peerId?: PeerIdText, options?: AbortOptions): Promise<SyncReport[]>
+  /** What an answer of the local catalogue is complete against. */
+  completeness(): Completeness
+  /** Whether the local catalogue is not to be relied on alone for this name, or for a search: light, sharded, or behind. */
+  isPartial(name?: PackageName): boolean
+  /**
+   * Asks up to three holders of the catalogue, found among connected peers and by the DHT, for packages that fit; takes
+   * what they answer, verified, into the local catalogue, and resolves to how many have answered. Never takes longer than
+   * the hard deadline of its settings, and never rejects but by the signal.
+   */
+  searchHolders(query: Query, options?: AbortOptions): Promise<HolderAnswers>
+  /** As `searchHolders`, for everything of one name; asks holders of the shard of that name. */
+  lookupHolders(name: PackageName, owner: OwnerId | undefined, options?: AbortOptions): Promise<HolderAnswers>
   /** Resolves once nothing is on its way: no sync running, no announcement due. */
   settled(options?: AbortOptions): Promise<void>
   stats(): Promise<NetworkStats>

@@ -7,8 +7,10 @@
 
 export type {
   ConnectedPeer,
+  HolderAnswers,
   MarketplaceBehaviour,
   NetworkStats,
+  SyncProgress,
   SyncReport
 } from './behaviour.ts'
 export type {
@@ -59,17 +61,20 @@ export {
   type PackageReference,
   type PeerIdText,
   parseContentId,
+  parseDistTag,
   parseOwnerId,
   parsePackageName,
   parsePackageReference,
   parseRecordId,
   parseVersion,
+  parseVersionRange,
   type RecordId,
   tarballFileName,
   type Version
 } from './names.ts'
 export {
   type Package,
+  type PackageDetails,
   type PackageFacts,
   type PackageMetadata,
   type PackageUpdate,
@@ -80,39 +85,70 @@ export {
 export {
   parseBytes,
   parseCount,
+  parseFlag,
   parseList,
   parseMap,
+  parseOneOf,
   parseOptionalText,
   parseText,
   parseTextMap
 } from './parse.ts'
 export type {
+  CatalogueComparison,
+  CatalogueHoldings,
+  ComparisonAnswer,
   HoldingsPage,
   PackageProtocol,
   PackageProtocolHandlers,
   PushStatus,
-  RemoteSearchHit
+  RemoteSearchHit,
+  SymbolChunk
 } from './protocol.ts'
 export {
+  type Completeness,
+  type FacetCount,
   parseQuery,
+  parseSearchText,
   Query,
   type QueryOptions,
-  type SearchResult
+  type ScoreExplanation,
+  SEARCH_SORTS,
+  type SearchFacets,
+  type SearchPage,
+  type SearchResult,
+  type SearchSort,
+  type TermMatch,
+  type TermScore
 } from './query.ts'
 export {
+  ADVISORY_SEVERITIES,
+  type AdvisorySeverity,
+  ATTESTATION_CLAIMS,
+  type Attestation,
+  type AttestationClaim,
+  type AttestationRecord,
   type Envelope,
   type ManifestReference,
   type OwnerDocument,
+  parseAttestation,
   parseEnvelope,
   parseOwnerDocument,
   parseRelease,
+  parseStatement,
   RECORD_KINDS,
   type RecordKind,
   type RecordSignature,
   type Release,
-  type ReleaseRecord
+  type ReleaseRecord,
+  type Statement,
+  type StatementFact,
+  statementField
 } from './records.ts'
 export type {
+  AttestationInput,
+  CatalogueFileOptions,
+  CatalogueFileReport,
+  CatalogueImportReport,
   FetchedPackage,
   GetOptions,
   GetProgress,
@@ -123,6 +159,7 @@ export type {
   PublishStage,
   Registry,
   RegistryStatus,
+  StatementReceipt,
   SubscribeOptions
 } from './registry.ts'
 export type {
@@ -132,12 +169,19 @@ export type {
   Catalogue,
   CatalogueChange,
   CatalogueCounts,
+  CatalogueScope,
+  CatalogueSearch,
+  CatalogueSketch,
   CatalogueSummary,
   IngestOutcome,
   Outbox,
   OutboxEntry,
+  PackageState,
   RecordIdPage,
   RegistryStore,
   ReleaseKey,
-  SearchHit
+  SearchFilter,
+  SearchHit,
+  SnapshotCursor,
+  SnapshotPage
 } from './store.ts'

@@ -30,6 +30,7 @@ const RAW = 0x55
 const SHA2_256 = 0x12
 const MAX_NAME_LENGTH = 214
 const MAX_VERSION_LENGTH = 128
+const DIST_TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 function parseCid(value: unknown, field: string, codecs: readonly number[]): string {
   if (typeof value !== 'string' || value.length > 128)
@@ -112,6 +113,25 @@ export function parseVersion(value: unknown): Version {
   return value as Version
 }
 
+/** A SemVer range of at most 256 characters. */
+export function parseVersionRange(value: unknown, field: string): string {
+  if (typeof value !== 'string' || value.length > 256 || semver.validRange(value) === null) {
+    throw new InvalidValueError(field, 'must be a SemVer range')
+  }
+  return value
+}
+
+/** A name for a version. As npm has it, no SemVer range, so that `name@tag` and `name@range` are told apart. */
+export function parseDistTag(value: unknown, field = 'tag'): string {
+  if (typeof value !== 'string' || !DIST_TAG.test(value) || semver.validRange(value) !== null) {
+    throw new InvalidValueError(
+      field,
+      'must be 1 to 64 letters, digits, ".", "_" or "-", and no version or range'
+    )
+  }
+  return value
+}
+
 /** Orders versions by SemVer precedence, then by build metadata; 0 only for equal texts. */
 export function compareVersions(a: Version, b: Version): number {
   // `+1` and `+01` are alike to SemVer, and no number above 2^53 is told from its neighbour.
@@ -122,12 +142,14 @@ export function compareVersions(a: Version, b: Version): number {
 export interface PackageReference {
   owner?: OwnerId
   name: PackageName
-  /** An exact version, a SemVer range, or undefined for the latest (also when `@latest` was written). */
+  /** An exact version or a SemVer range. */
   range?: string
+  /** A dist-tag. With neither a range nor a tag (also when `@latest` was written) the latest is meant. */
+  tag?: string
 }
 
 /**
- * Reads `name`, `name@range`, `@scope/name@range`, and the same after `@<ownerId>/`. An `@…/` is an owner only when it
+ * Reads `name`, `name@range`, `name@tag`, `@scope/name@range`, and the same after `@<ownerId>/`. An `@…/` is an owner only when it
  * has the form of an owner ID; any other is an npm scope, part of the name.
  *
  * @throws {InvalidReferenceError} ERR_INVALID_REFERENCE
@@ -152,20 +174,20 @@ export function parsePackageReference(value: unknown): PackageReference {
       cause instanceof InvalidPackageNameError ? String(cause.details.reason) : 'its name is not valid'
     throw new InvalidReferenceError(value, reason)
   }
-  if (range !== undefined && (range === '' || semver.validRange(range) === null)) {
-    throw new InvalidReferenceError(value, `${JSON.stringify(range)} is neither a version nor a range`)
-  }
   const reference: PackageReference = { name }
   if (owner !== undefined) reference.owner = owner
-  if (range !== undefined) reference.range = range
+  if (range === undefined) return reference
+  if (range !== '' && semver.validRange(range) !== null) reference.range = range
+  else if (DIST_TAG.test(range)) reference.tag = range
+  else throw new InvalidReferenceError(value, `${JSON.stringify(range)} is no version, range or tag`)
   return reference
 }
 
 /** The reference as text that `parsePackageReference` reads back. */
 export function formatPackageReference(reference: PackageReference): string {
   const owner = reference.owner === undefined ? '' : `@${reference.owner}/`
-  const range = reference.range === undefined ? '' : `@${reference.range}`
-  return `${owner}${reference.name}${range}`
+  const wanted = reference.range ?? reference.tag
+  return `${owner}${reference.name}${wanted === undefined ? '' : `@${wanted}`}`
 }
 
 /** The file name npm gives a packed package: `@scope/name` 1.0.0 is `scope-name-1.0.0.tgz`. */

@@ -1,5 +1,6 @@
-import type { OwnerId, PackageName, Version } from './names.ts'
-import type { ReleaseRecord } from './records.ts'
+import type { ContentId, OwnerId, PackageName, Version } from './names.ts'
+import type { Completeness } from './query.ts'
+import type { AttestationRecord, ReleaseRecord } from './records.ts'
 
 /** A package at one version, as people see it: the signed release, and what this peer knows beside it. */
 export interface Package {
@@ -31,6 +32,10 @@ export interface Package {
   downloads: number
   /** More than one release is signed for this version: its owner equivocated. */
   conflicted: boolean
+  /** Why its owner advises against this version. */
+  deprecated?: string
+  /** Why its owner took this version back, perhaps an empty text; no range resolves to it. */
+  yanked?: string
   metadata: PackageMetadata
 }
 
@@ -73,6 +78,8 @@ export function toPackage(record: ReleaseRecord, facts: PackageFacts): Package {
       platforms: release.platforms
     }
   }
+  if (record.deprecated !== undefined) result.deprecated = record.deprecated
+  if (record.yanked !== undefined) result.yanked = record.yanked
   const author = release.authors[0]
   if (author !== undefined) result.author = author
   if (release.license !== undefined) result.license = release.license
@@ -90,16 +97,44 @@ export type Topic =
   | { kind: 'owner'; owner: OwnerId }
   | { kind: 'package'; name: PackageName }
 
-export type PackageUpdateType = 'NewPackage' | 'NewVersion'
+/**
+ * `MetadataUpdate`: a dist-tag, the readme, or a deprecation or yank taken back. `Conflicted`: a second release of this
+ * version was signed. `Attested`: somebody vouches for or warns of the package.
+ */
+export type PackageUpdateType =
+  | 'NewPackage'
+  | 'NewVersion'
+  | 'MetadataUpdate'
+  | 'Deprecated'
+  | 'Yanked'
+  | 'Unpublished'
+  | 'Conflicted'
+  | 'Attested'
 
 /** One thing that became true in this peer's catalogue. */
 export interface PackageUpdate {
   type: PackageUpdateType
   /** `name@version`. */
   packageId: string
+  /** The version it is about, else the one that stands for the package. */
   package: Package
   /** When this peer learnt of it, ms since the epoch. */
   timestamp: number
   /** Hand it to `subscribe` to go on right after this update; valid on this peer only. */
   cursor: string
+}
+
+/** All that is known of one package. */
+export interface PackageDetails {
+  /** The release that was asked for. */
+  package: Package
+  /** Newest first, those unpublished left out. */
+  versions: Package[]
+  /** Numbers that were unpublished and are never used again. */
+  unpublished: Version[]
+  /** Name to version; `latest` is always there. */
+  distTags: Readonly<Record<string, Version>>
+  readme?: ContentId
+  attestations: AttestationRecord[]
+  completeness: Completeness
 }

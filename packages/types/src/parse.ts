@@ -65,3 +65,14 @@ export function parseTextMap(
   }
   return result
 }
+
+export function parseOneOf<T extends string>(value: unknown, field: string, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value)
+  if (found === undefined) throw new InvalidValueError(field, `must be one of ${allowed.join(', ')}`)
+  return found
+}
+
+export function parseFlag(value: unknown, field: string): boolean {
+  if (typeof value !== 'boolean') throw new InvalidValueError(field, 'must be true or false')
+  return value
+}

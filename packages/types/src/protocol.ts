@@ -1,11 +1,17 @@
 import type { AbortOptions, Startable } from './lifecycle.ts'
-import type { ContentId, PeerIdText, RecordId } from './names.ts'
+import type { ContentId, OwnerId, PackageName, PeerIdText, RecordId } from './names.ts'
 import type { Query } from './query.ts'
-import type { RecordKind } from './records.ts'
-import type { CatalogueSummary, ReleaseKey } from './store.ts'
+import type {
+  CatalogueScope,
+  CatalogueSummary,
+  RecordIdPage,
+  ReleaseKey,
+  SnapshotCursor,
+  SnapshotPage
+} from './store.ts'
 
 /** What the asked peer did with one pushed record. */
-export type PushStatus = 'accepted' | 'known' | 'refused'
+export type PushStatus = 'accepted' | 'known' | 'superseded' | 'refused'
 
 export interface HoldingsPage {
   cids: ContentId[]
@@ -13,14 +19,46 @@ export interface HoldingsPage {
   next?: ContentId
 }
 
+/** The part of the catalogue that a peer keeps in step with others. */
+export type CatalogueHoldings =
+  | { mode: 'full' }
+  /** Shards of 2^bits, in ascending order. */
+  | { mode: 'shards'; bits: number; shards: number[] }
+  /** Only what it needs itself. */
+  | { mode: 'light' }
+
+export interface CatalogueComparison {
+  scope: CatalogueScope
+  summary: CatalogueSummary
+  /** Of the sketch of the asking peer. */
+  probes: Uint8Array
+}
+
+/** Coded symbols of a sketch as it was at one moment, which the fingerprint names. */
+export interface SymbolChunk {
+  fingerprint: Uint8Array
+  /** Members of the scope. */
+  records: number
+  from: number
+  count: number
+  /** Encoded. */
+  symbols: Uint8Array
+}
+
+export type ComparisonAnswer =
+  | { status: 'equal' }
+  | ({ status: 'different' } & SymbolChunk)
+  /** The peer does not hold this scope. */
+  | { status: 'absent' }
+
 export interface RemoteSearchHit {
-  /** Encoded envelopes: the owner's inception, then the release. Unverified. */
+  /** Encoded envelopes: the owner's inception, the release, then the statements that hold of it. Unverified. */
   envelopes: Uint8Array[]
   score: number
 }
 
 /**
- * What a peer can be asked, over three protocols: lookup, sync and content. Everything returned is parsed and bounded,
+ * What a peer can be asked, over four protocols: lookup, reconcile, snapshot and content. Everything returned is parsed and bounded,
  * none of it is verified. Each call rejects with ERR_REQUEST_TIMEOUT (retryable), ERR_PEER_UNREACHABLE (retryable),
  * ERR_TOO_MANY_REQUESTS (retryable), ERR_PEER_BUSY (retryable: the asked peer's limits), ERR_PROTOCOL (the peer broke
  * the protocol), ERR_REMOTE (the peer answered with a failure), ERR_INVALID_VALUE (more than the protocol allows to ask;
@@ -30,21 +68,57 @@ export interface PackageProtocol extends Startable {
   // lookup
   /** Encoded envelopes of the owner's inception and of the release; undefined when the peer does not have it. */
   getPackage(peerId: PeerIdText, key: ReleaseKey, options?: AbortOptions): Promise<Uint8Array[] | undefined>
+  /**
+   * All that the peer has of the packages of a name, of one owner or of all: owner records, releases and statements, as
+   * many as fit one message. Empty when it has none.
+   */
+  lookupName(
+    peerId: PeerIdText,
+    name: PackageName,
+    owner: OwnerId | undefined,
+    options?: AbortOptions
+  ): Promise<Uint8Array[]>
   searchPackages(peerId: PeerIdText, query: Query, options?: AbortOptions): Promise<RemoteSearchHit[]>
   publishPackage(
     peerId: PeerIdText,
     envelopes: readonly Uint8Array[],
     options?: AbortOptions
   ): Promise<PushStatus[]>
-  // sync
-  catalogueSummary(peerId: PeerIdText, options?: AbortOptions): Promise<CatalogueSummary>
+  // reconcile
+  /** Which part of the catalogue the peer holds, in its own words. */
+  holdsCatalogue(peerId: PeerIdText, options?: AbortOptions): Promise<CatalogueHoldings>
+  /** Compares a scope; when the two differ, the peer's first coded symbols come with the answer. */
+  compare(
+    peerId: PeerIdText,
+    comparison: CatalogueComparison,
+    options?: AbortOptions
+  ): Promise<ComparisonAnswer>
+  /** Further symbols of a scope. */
+  symbols(
+    peerId: PeerIdText,
+    range: { scope: CatalogueScope; from: number; count: number },
+    options?: AbortOptions
+  ): Promise<SymbolChunk>
+  /**
+   * Asks for records by short ID and hands over others, at most 1,024 and 256 of them. The records that the peer has come
+   * in the order asked, fewer when they do not fit one message; `given` says what became of those handed over.
+   */
+  exchangeRecords(
+    peerId: PeerIdText,
+    exchange: { want: readonly Uint8Array[]; give: readonly Uint8Array[] },
+    options?: AbortOptions
+  ): Promise<{ records: Uint8Array[]; given: PushStatus[] }>
   recordIds(
     peerId: PeerIdText,
-    page: { kind: RecordKind; after?: RecordId; limit: number },
+    page: { scope: CatalogueScope; after?: RecordId; limit: number },
     options?: AbortOptions
-  ): Promise<{ ids: RecordId[]; next?: RecordId }>
-  /** The envelopes of those the peer has, in the order asked; fewer when they do not fit one message. */
-  records(peerId: PeerIdText, ids: readonly RecordId[], options?: AbortOptions): Promise<Uint8Array[]>
+  ): Promise<RecordIdPage>
+  // snapshot
+  snapshot(
+    peerId: PeerIdText,
+    page: { scope: CatalogueScope; after?: SnapshotCursor },
+    options?: AbortOptions
+  ): Promise<SnapshotPage>
   // content
   block(peerId: PeerIdText, cid: string, options?: AbortOptions): Promise<Uint8Array | undefined>
   holdings(
@@ -61,14 +135,24 @@ export interface PackageProtocol extends Startable {
 /** The answering side; `from` is the authenticated peer. A rejection becomes ERR_REMOTE, or ERR_PEER_BUSY there. */
 export interface PackageProtocolHandlers {
   getPackage(from: PeerIdText, key: ReleaseKey): Promise<Uint8Array[] | undefined>
+  lookupName(from: PeerIdText, name: PackageName, owner: OwnerId | undefined): Promise<Uint8Array[]>
   searchPackages(from: PeerIdText, query: Query): Promise<RemoteSearchHit[]>
   publishPackage(from: PeerIdText, envelopes: readonly Uint8Array[]): Promise<PushStatus[]>
-  catalogueSummary(from: PeerIdText): Promise<CatalogueSummary>
+  holdsCatalogue(from: PeerIdText): Promise<CatalogueHoldings>
+  compare(from: PeerIdText, comparison: CatalogueComparison): Promise<ComparisonAnswer>
+  symbols(
+    from: PeerIdText,
+    range: { scope: CatalogueScope; from: number; count: number }
+  ): Promise<SymbolChunk>
+  exchangeRecords(
+    from: PeerIdText,
+    exchange: { want: readonly Uint8Array[]; give: readonly Uint8Array[] }
+  ): Promise<{ records: Uint8Array[]; given: PushStatus[] }>
   recordIds(
     from: PeerIdText,
-    page: { kind: RecordKind; after?: RecordId; limit: number }
-  ): Promise<{ ids: RecordId[]; next?: RecordId }>
-  records(from: PeerIdText, ids: readonly RecordId[]): Promise<Uint8Array[]>
+    page: { scope: CatalogueScope; after?: RecordId; limit: number }
+  ): Promise<RecordIdPage>
+  snapshot(from: PeerIdText, page: { scope: CatalogueScope; after?: SnapshotCursor }): Promise<SnapshotPage>
   block(from: PeerIdText, cid: string): Promise<Uint8Array | undefined>
   holdings(from: PeerIdText, page: { after?: ContentId; limit: number }): Promise<HoldingsPage>
   announceHoldings(from: PeerIdText, cids: readonly ContentId[]): Promise<void>

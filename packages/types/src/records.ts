@@ -5,9 +5,11 @@ import {
   type OwnerId,
   type PackageName,
   parseContentId,
+  parseDistTag,
   parseOwnerId,
   parsePackageName,
   parseVersion,
+  parseVersionRange,
   type RecordId,
   type Version
 } from './names.ts'
@@ -16,13 +18,14 @@ import {
   parseCount,
   parseList,
   parseMap,
+  parseOneOf,
   parseOptionalText,
   parseText,
   parseTextMap
 } from './parse.ts'
 
 /** The kinds of record, in the order in which a peer must receive them to check each at once. */
-export const RECORD_KINDS = ['owner', 'release'] as const
+export const RECORD_KINDS = ['owner', 'release', 'statement', 'attestation'] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 /** One key's signature: a raw Ed25519 public key (32 bytes) and signature (64 bytes). */
@@ -90,7 +93,58 @@ export interface Release {
   claimedAtMs: number
 }
 
-/** A release that this peer has verified and stored. */
+/**
+ * What an owner says of a package and may say otherwise later. Of two statements of one field the one with the higher
+ * `seq` holds, then the one with the greater record ID; the other is dropped.
+ */
+export interface Statement {
+  owner: OwnerId
+  name: PackageName
+  /** Counts the statements of one field, from 1. */
+  seq: number
+  fact: StatementFact
+  /** The publisher's clock, ms since the epoch; a claim. */
+  claimedAtMs: number
+}
+
+export type StatementFact =
+  /** A name for a version, as `latest`; null takes the name away. */
+  | { field: 'dist-tag'; tag: string; version: Version | null }
+  /** Why not to use a version any more; null takes it back. */
+  | { field: 'deprecation'; version: Version; message: string | null }
+  /** A version that no range resolves to any more, with the reason, which may be empty; null takes it back. */
+  | { field: 'yank'; version: Version; reason: string | null }
+  /** A version that is gone, and its number burned: there is no taking back. */
+  | { field: 'unpublish'; version: Version; reason: string }
+  /** The text that presents the package; null for none. */
+  | { field: 'readme'; content: ContentId | null }
+
+/** What a third party vouches for or warns of. Any owner may sign one about any package. */
+export interface Attestation {
+  /** Who says it. */
+  issuer: OwnerId
+  /** The package it is about. */
+  owner: OwnerId
+  name: PackageName
+  claim: AttestationClaim
+  /** SemVer range of the versions it is about; `*` for all. */
+  versions: string
+  /** Of an advisory; absent else. */
+  severity?: AdvisorySeverity
+  text: string
+  /** Where to read more. */
+  url?: string
+  claimedAtMs: number
+}
+
+export const ATTESTATION_CLAIMS = ['rebuild', 'review', 'advisory', 'block'] as const
+/** `rebuild` and `review` vouch, `advisory` and `block` warn. */
+export type AttestationClaim = (typeof ATTESTATION_CLAIMS)[number]
+
+export const ADVISORY_SEVERITIES = ['low', 'moderate', 'high', 'critical'] as const
+export type AdvisorySeverity = (typeof ADVISORY_SEVERITIES)[number]
+
+/** A release that this peer has verified and stored, and what its owner says of it now. */
 export interface ReleaseRecord {
   id: RecordId
   release: Release
@@ -98,18 +152,27 @@ export interface ReleaseRecord {
   firstSeenMs: number
   /** Two different releases are signed for this owner, name and version; neither may be handed out unasked. */
   conflicted: boolean
+  /** Why its owner advises against it; absent when he does not. */
+  deprecated?: string
+  /** Why its owner took it back, perhaps an empty text; absent when he did not. No range resolves to it. */
+  yanked?: string
+  /** Its owner unpublished it: it counts as gone, and its number is never used again. */
+  unpublished: boolean
+}
+
+/** An attestation that this peer has verified and stored. */
+export interface AttestationRecord {
+  id: RecordId
+  attestation: Attestation
+  firstSeenMs: number
 }
 
 const MAX_TEXT = 16 * 1024
-
-function isRecordKind(value: unknown): value is RecordKind {
-  return RECORD_KINDS.some((kind) => kind === value)
-}
+const MAX_REASON = 1024
 
 /** @throws {InvalidValueError} ERR_INVALID_VALUE */
 export function parseEnvelope(value: unknown): Envelope {
   const map = parseMap(value, 'envelope')
-  if (!isRecordKind(map.kind)) throw new InvalidValueError('envelope.kind', 'is not a known kind of record')
   const signatures = parseList(map.signatures, 'envelope.signatures', 16, (item, field) => {
     const entry = parseMap(item, field)
     return {
@@ -119,7 +182,7 @@ export function parseEnvelope(value: unknown): Envelope {
   })
   if (signatures.length === 0) throw new InvalidValueError('envelope.signatures', 'must not be empty')
   return {
-    kind: map.kind,
+    kind: parseOneOf(map.kind, 'envelope.kind', RECORD_KINDS),
     payload: parseBytes(map.payload, 'envelope.payload', PROTOCOL_LIMITS.maxRecordBytes),
     signatures
   }
@@ -136,6 +199,95 @@ export function parseOwnerDocument(value: unknown): OwnerDocument {
   const threshold = parseCount(map.threshold, 'owner.threshold', keys.length)
   if (threshold === 0) throw new InvalidValueError('owner.threshold', 'must be at least 1')
   return { keys, threshold, nonce: parseBytes(map.nonce, 'owner.nonce', 16, 16) }
+}
+
+/** @throws {RegistryError} ERR_INVALID_VALUE, ERR_INVALID_NAME or ERR_INVALID_VERSION */
+export function parseStatement(value: unknown): Statement {
+  const map = parseMap(value, 'statement')
+  const seq = parseCount(map.seq, 'statement.seq')
+  if (seq === 0) throw new InvalidValueError('statement.seq', 'must be at least 1')
+  return {
+    owner: parseOwnerId(map.owner, 'statement.owner'),
+    name: parsePackageName(map.name),
+    seq,
+    fact: parseStatementFact(map.fact),
+    claimedAtMs: parseCount(map.claimedAtMs, 'statement.claimedAtMs')
+  }
+}
+
+function parseStatementFact(value: unknown): StatementFact {
+  const map = parseMap(value, 'statement.fact')
+  switch (map.field) {
+    case 'dist-tag':
+      return {
+        field: 'dist-tag',
+        tag: parseDistTag(map.tag, 'statement.fact.tag'),
+        version: map.version === null ? null : parseVersion(map.version)
+      }
+    case 'deprecation':
+      return {
+        field: 'deprecation',
+        version: parseVersion(map.version),
+        message: map.message === null ? null : parseReason(map.message, 'statement.fact.message')
+      }
+    case 'yank':
+      return {
+        field: 'yank',
+        version: parseVersion(map.version),
+        reason: map.reason === null ? null : parseReason(map.reason, 'statement.fact.reason')
+      }
+    case 'unpublish':
+      return {
+        field: 'unpublish',
+        version: parseVersion(map.version),
+        reason: parseReason(map.reason, 'statement.fact.reason')
+      }
+    case 'readme':
+      return {
+        field: 'readme',
+        content: map.content === null ? null : parseContentId(map.content, 'statement.fact.content')
+      }
+    default:
+      throw new InvalidValueError('statement.fact.field', 'is not a known field')
+  }
+}
+
+/** The field that a statement is of: of two statements of an owner, a name and this text only one holds. */
+export function statementField(fact: StatementFact): string {
+  switch (fact.field) {
+    case 'dist-tag':
+      return `dist-tag ${fact.tag}`
+    case 'readme':
+      return 'readme'
+    default:
+      return `${fact.field} ${fact.version}`
+  }
+}
+
+/** @throws {RegistryError} ERR_INVALID_VALUE or ERR_INVALID_NAME */
+export function parseAttestation(value: unknown): Attestation {
+  const map = parseMap(value, 'attestation')
+  const claim = parseOneOf(map.claim, 'attestation.claim', ATTESTATION_CLAIMS)
+  const attestation: Attestation = {
+    issuer: parseOwnerId(map.issuer, 'attestation.issuer'),
+    owner: parseOwnerId(map.owner, 'attestation.owner'),
+    name: parsePackageName(map.name),
+    claim,
+    versions: parseVersionRange(map.versions, 'attestation.versions'),
+    text: parseText(map.text, 'attestation.text', MAX_TEXT),
+    claimedAtMs: parseCount(map.claimedAtMs, 'attestation.claimedAtMs')
+  }
+  const url = parseOptionalText(map.url, 'attestation.url', 1024)
+  if (url !== undefined) attestation.url = url
+  if (map.severity !== undefined) {
+    if (claim !== 'advisory') throw new InvalidValueError('attestation.severity', 'is for an advisory only')
+    attestation.severity = parseOneOf(map.severity, 'attestation.severity', ADVISORY_SEVERITIES)
+  }
+  return attestation
+}
+
+function parseReason(value: unknown, field: string): string {
+  return parseText(value, field, MAX_REASON)
 }
 
 const shortText = (item: unknown, field: string): string => parseText(item, field, 256)

@@ -3,8 +3,9 @@ import type { FetchProgress } from './content-routing.ts'
 import type { DiscoveredPeer } from './discovery.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { OwnerId, PackageName, RecordId, Version } from './names.ts'
-import type { Package, PackageUpdate, Topic } from './package.ts'
-import type { Query, QueryOptions, SearchResult } from './query.ts'
+import type { Package, PackageDetails, PackageUpdate, Topic } from './package.ts'
+import type { Query, QueryOptions, SearchPage, SearchResult } from './query.ts'
+import type { AdvisorySeverity, AttestationClaim } from './records.ts'
 
 /** What can be published: a folder or `.tgz` on disk, a tarball in memory, or files given one by one. */
 export type PublishSource =
@@ -33,6 +34,8 @@ export interface PublishReceipt {
 export type GetProgress = { stage: 'resolved'; package: Package } | ({ stage: 'fetching' } & FetchProgress)
 
 export interface GetOptions extends AbortOptions {
+  /** What a lock says of the tarball, `sha512-…`: only that release is meant, even of a version that is conflicted. */
+  integrity?: string
   onProgress?: (progress: GetProgress) => void
 }
 
@@ -44,8 +47,48 @@ export interface FetchedPackage {
 }
 
 export interface SubscribeOptions extends AbortOptions {
-  /** Go on right after this update, those missed meanwhile included; without it, only what comes from now on. */
+  /**
+   * Go on right after this update, those missed meanwhile included; `start` for all there ever were; without it, only what
+   * comes from now on.
+   */
   after?: string
+}
+
+/** A statement or an attestation that is durable on this peer and will be announced until others have it. */
+export interface StatementReceipt {
+  /** The records, in the order of the versions they are about. */
+  ids: RecordId[]
+  owner: OwnerId
+  name: PackageName
+  /** What it is about; empty when it is about the package as a whole. */
+  versions: Version[]
+}
+
+export interface AttestationInput {
+  claim: AttestationClaim
+  /** @default the range of the reference, else `*` */
+  versions?: string
+  severity?: AdvisorySeverity
+  text: string
+  url?: string
+}
+
+/** What became of a catalogue file. */
+export interface CatalogueFileReport {
+  path: string
+  records: number
+  bytes: number
+}
+
+export interface CatalogueImportReport extends CatalogueFileReport {
+  accepted: number
+  known: number
+  superseded: number
+  refused: number
+}
+
+export interface CatalogueFileOptions extends AbortOptions {
+  onProgress?: (progress: { records: number; total: number }) => void
 }
 
 /**
@@ -55,8 +98,13 @@ export interface SubscribeOptions extends AbortOptions {
  * name without an owner has several.
  */
 export interface Registry {
-  /** Best first, from the local catalogue. */
+  /** Best first. As `searchPage`, the results alone. */
   search(query: Query | QueryOptions, options?: AbortOptions): Promise<SearchResult[]>
+  /**
+   * One page of what fits, from the local catalogue; a peer that does not hold all of it asks holders too, within a hard
+   * deadline. @throws ERR_INVALID_CURSOR
+   */
+  searchPage(query: Query | QueryOptions, options?: AbortOptions): Promise<SearchPage>
   /**
    * Packs, checks, signs and stores; resolves when that is durable, before it is announced. Nothing has changed when it
    * rejects: ERR_NO_MANIFEST, ERR_INVALID_MANIFEST, ERR_INVALID_NAME, ERR_INVALID_VERSION, ERR_VERSION_EXISTS,
@@ -72,6 +120,24 @@ export interface Registry {
   /** Every release of a package, newest version first; empty when there is none. */
   listVersions(name: string): Promise<Package[]>
   exists(reference: string): Promise<boolean>
+  /** All that is known of a package; undefined when there is none. */
+  details(reference: string): Promise<PackageDetails | undefined>
+  /** Lets a tag name a version, or with null no version. @throws ERR_NOT_OWNER, ERR_NOT_FOUND no such package or version */
+  tag(name: string, tag: string, version: string | null): Promise<StatementReceipt>
+  /** Advises against every version that fits the reference, or with null no longer. @throws as `tag` */
+  deprecate(reference: string, message: string | null): Promise<StatementReceipt>
+  /** Takes every version that fits the reference out of resolution, or with null puts them back. @throws as `tag` */
+  yank(reference: string, reason: string | null): Promise<StatementReceipt>
+  /** Takes one version away for good and burns its number. @throws as `tag`; ERR_INVALID_REFERENCE no exact version */
+  unpublish(reference: string, reason?: string): Promise<StatementReceipt>
+  /** Lets a text present the package, or with null none. @throws as `tag`, ERR_TOO_LARGE more than 1 MiB */
+  readme(name: string, content: Uint8Array | null): Promise<StatementReceipt>
+  /** Vouches for or warns of a package of anybody. @throws ERR_NOT_FOUND, ERR_AMBIGUOUS_NAME */
+  attest(reference: string, attestation: AttestationInput): Promise<StatementReceipt>
+  /** Writes the catalogue into one file that carries itself (CARv1). @throws ERR_STORAGE */
+  exportCatalogue(path: string, options?: CatalogueFileOptions): Promise<CatalogueFileReport>
+  /** Takes in what a catalogue file has, each record verified. @throws ERR_INVALID_CATALOGUE_FILE, ERR_STORAGE */
+  importCatalogue(path: string, options?: CatalogueFileOptions): Promise<CatalogueImportReport>
   /** Every package as its newest release; `after` is the last one of the page before. */
   list(options?: { after?: { owner: OwnerId; name: PackageName }; limit?: number }): Promise<Package[]>
   /** Updates as they become true in this peer's catalogue, in order, until the signal aborts or the registry stops. */

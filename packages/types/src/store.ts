@@ -1,13 +1,16 @@
 import type { RegistryError } from './errors.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { ContentId, OwnerId, PackageName, RecordId, Version } from './names.ts'
-import type { Query } from './query.ts'
-import type { RecordKind, Release, ReleaseRecord } from './records.ts'
+import type { PackageUpdateType } from './package.ts'
+import type { Query, ScoreExplanation, SearchFacets } from './query.ts'
+import type { AttestationRecord, RecordKind, ReleaseRecord } from './records.ts'
 
 /** What became of one record handed to the catalogue. */
 export type IngestOutcome =
   | { status: 'accepted'; id: RecordId }
   | { status: 'known'; id: RecordId }
+  /** A statement, and another of its field holds. Not stored. */
+  | { status: 'superseded'; id: RecordId }
   /** Not stored. `error.retryable` says whether the same bytes may pass later, as when their owner becomes known. */
   | { status: 'refused'; error: RegistryError }
 
@@ -23,10 +26,59 @@ export interface CatalogueCounts {
   releases: number
 }
 
+/**
+ * A part of the record set that can be compared on its own. `shard`: releases, statements and attestations whose package
+ * name is in the shard; `owners`: all owner records; `owner`: what one owner has signed or founded, attestations left out.
+ */
+export type CatalogueScope =
+  | { kind: 'all' }
+  | { kind: 'owners' }
+  /** The names whose sha2-256 begins with the `bits` bits of `index`. */
+  | { kind: 'shard'; bits: number; index: number }
+  | { kind: 'owner'; owner: OwnerId }
+
+/** The coded symbols of a scope, kept as records come and go; `docs/protocol/symbols.md`. */
+export interface CatalogueSketch {
+  /** Members of the scope. */
+  readonly size: number
+  /** Symbols there are. */
+  readonly capacity: number
+  /** One-byte hashes of some symbols, by which a peer estimates how much differs. */
+  probes(): Uint8Array
+  /** Encoded symbols `from` up to `from + count`. */
+  symbols(from: number, count: number): Uint8Array
+}
+
+/** A place in the order of a snapshot, good with every peer: by kind, then by the digest in the record ID. */
+export interface SnapshotCursor {
+  kind: RecordKind
+  /** 32 bytes. */
+  digest: Uint8Array
+}
+
+export interface SnapshotPage {
+  /** Encoded envelopes. */
+  records: Uint8Array[]
+  /** Hand it back as `after` to go on; absent when this was the last page. */
+  next?: SnapshotCursor
+}
+
 export interface RecordIdPage {
   ids: RecordId[]
   /** Hand it back as `after` to go on; absent when this was the last page. */
   next?: RecordId
+}
+
+/** What to search for beside the query: packages for which it returns false are left out. */
+export type SearchFilter = (owner: OwnerId, name: PackageName) => boolean
+
+export interface CatalogueSearch {
+  hits: SearchHit[]
+  /** Packages that fit in all. */
+  total: number
+  /** The query's `after` for the next page; absent after the last. */
+  next?: string
+  facets?: SearchFacets
 }
 
 export interface SearchHit {
@@ -34,15 +86,27 @@ export interface SearchHit {
   record: ReleaseRecord
   /** Higher is better; comparable within one answer only. */
   score: number
+  explanation?: ScoreExplanation
 }
 
-/** One accepted release with its place in this peer's order of arrival. */
+/** One accepted record that says something of a package, with its place in this peer's order of arrival. */
 export interface CatalogueChange {
-  /** Grows with each accepted release, from 1. */
+  /** Grows with each accepted record of a package, from 1. */
   sequence: number
+  type: PackageUpdateType
+  /** The record that was accepted. */
+  id: RecordId
+  /** When it was, ms since the epoch. */
+  seenMs: number
+  /** The release it is or is about; else the one that stands for the package. */
   record: ReleaseRecord
-  /** Whether it was the first release of its owner and name here. */
-  firstOfPackage: boolean
+}
+
+/** What holds of a package beside its releases. */
+export interface PackageState {
+  /** Name to version, of the tags that lead to a version that is there. `latest` is always among them. */
+  distTags: Readonly<Record<string, Version>>
+  readme?: ContentId
 }
 
 /**
@@ -52,29 +116,50 @@ export interface CatalogueChange {
  */
 export interface Catalogue {
   /**
-   * Verifies and stores encoded envelopes, owners before the releases they sign for. One transaction for the call, so
-   * callers hand over up to a few hundred at once. Survives a crash of the process; a record lost with the machine's
-   * power comes back by synchronisation. Never throws for a bad record: that is an outcome.
+   * Verifies and stores encoded envelopes, in any order. Many are verified beside the event loop and stored in
+   * transactions small enough for it; each transaction is whole. Survives a crash of the process; a record lost with the
+   * machine's power comes back by synchronisation. Never throws for a bad record: that is an outcome.
    */
   ingest(envelopes: readonly Uint8Array[]): Promise<IngestOutcome[]>
-  summary(): CatalogueSummary
+  /** @default scope all */
+  summary(scope?: CatalogueScope): CatalogueSummary
+  /** The sketch of a scope, kept up to date from then on; that of a scope not used before is made from its records. */
+  sketch(scope: CatalogueScope): CatalogueSketch
   counts(): CatalogueCounts
   has(id: RecordId): boolean
   /** The encoded envelope, or undefined. */
   record(id: RecordId): Uint8Array | undefined
-  /** IDs of one kind in ascending order of their bytes, after `after`. */
-  recordIds(options: { kind: RecordKind; after?: RecordId; limit: number }): RecordIdPage
+  /** The record of a short ID: the first 16 bytes of the digest in its ID. */
+  recordOf(shortId: Uint8Array): RecordId | undefined
+  /** IDs in ascending order of their bytes, after `after`. */
+  recordIds(options: { scope: CatalogueScope; after?: RecordId; limit: number }): RecordIdPage
+  /** Records in the order of a snapshot, at most `maxBytes` of them and at least one; those damaged are left out. */
+  snapshot(options: { scope: CatalogueScope; after?: SnapshotCursor; maxBytes: number }): SnapshotPage
   /** The record of the owner's inception, or undefined. */
   ownerRecord(owner: OwnerId): RecordId | undefined
   /** Owners that have released under this name, in ascending order. */
   ownersOf(name: PackageName): OwnerId[]
-  /** All releases of one package, newest version first; a conflicted version stands twice. */
+  /** All releases of one package, newest version first; a conflicted version stands twice, one unpublished is marked. */
   releases(owner: OwnerId, name: PackageName): ReleaseRecord[]
-  /** All packages as their newest release, by owner and name, for listing. `after` is the last one seen. */
+  /** The release that stands for a package: that of its tag `latest`, else the newest fit to be used. */
+  latest(owner: OwnerId, name: PackageName): ReleaseRecord | undefined
+  state(owner: OwnerId, name: PackageName): PackageState
+  /** Whether the owner unpublished this version, be its release here or not. */
+  isUnpublished(key: ReleaseKey): boolean
+  /** The highest `seq` of the statements of a field (`statementField`), 0 when there is none. */
+  statementSeq(owner: OwnerId, name: PackageName, field: string): number
+  /** All attestations about a package, oldest first seen first. */
+  attestations(owner: OwnerId, name: PackageName): AttestationRecord[]
+  /**
+   * The records that others must have in order to check and understand this one, itself the last: owners, and the other
+   * release when this one makes a version conflicted. Empty when it is not here.
+   */
+  bundle(id: RecordId): Uint8Array[]
+  /** All packages that have a release, as the one that stands for them, by owner and name. `after` is the last one seen. */
   packages(options: { after?: { owner: OwnerId; name: PackageName }; limit: number }): ReleaseRecord[]
   /** Packages that fit, best first. */
-  search(query: Query): SearchHit[]
-  /** Accepted releases with a sequence above `after`, in order, at most `limit`. */
+  search(query: Query, filter?: SearchFilter): CatalogueSearch
+  /** Changes with a sequence above `after`, in order, at most `limit`. One whose release is not here is left out. */
   changes(options: { after: number; limit: number }): CatalogueChange[]
   /** The highest sequence so far; 0 when nothing was accepted yet. */
   readonly sequence: number
@@ -141,11 +226,12 @@ export interface BlobStore {
   usage(): BlobUsage
 }
 
-/** A duty to announce one published release, kept until it is done. */
+/** A duty to announce one published record, kept until it is done. */
 export interface OutboxEntry {
   sequence: number
   record: RecordId
-  content: ContentId
+  /** What the record brings with it: the tarball of a release. */
+  content?: ContentId
   attempts: number
   /** What is already done, so that a retry does only the rest. */
   pushed: boolean
@@ -168,11 +254,12 @@ export interface RegistryStore extends Startable {
   readonly blobs: BlobStore
   readonly outbox: Outbox
   /**
-   * The durable half of a publish, in one transaction that is on disk when it resolves: the records, the pin of the
-   * content (already in `blobs`) and one outbox entry a release.
-   * @throws the first refused record's error, ERR_VERSION_EXISTS, ERR_NOT_STORED, ERR_STORAGE; then nothing has changed
+   * The durable half of a publish, in one transaction that is on disk when it resolves: the records, the pin of each
+   * release's content (already in `blobs`) and one outbox entry for each release, statement and attestation.
+   * @throws the first refused record's error, ERR_VERSION_EXISTS (also for a number that was unpublished),
+   * ERR_STALE_STATEMENT another of its field holds, ERR_NOT_STORED, ERR_STORAGE; then nothing has changed
    */
-  publish(envelopes: readonly Uint8Array[]): Promise<Array<{ id: RecordId; release: Release }>>
+  publish(envelopes: readonly Uint8Array[]): Promise<RecordId[]>
 }
 
 export interface ReleaseKey {
