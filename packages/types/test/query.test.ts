@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isRegistryError, parseQuery, Query, type QueryOptions } from '../src/index.ts'
+import {
+  isRegistryError,
+  parseOwnerId,
+  parseQuery,
+  parseSearchText,
+  Query,
+  type QueryOptions,
+  SEARCH_SORTS
+} from '../src/index.ts'
+
+const OWNER = parseOwnerId('bafyreiehtzycbc27fbm22yehmx5qi2c3arovlbvb22jd66nf6tqnfl2xfq')
 
 const options: fc.Arbitrary<QueryOptions> = fc.record(
   {
@@ -8,7 +18,15 @@ const options: fc.Arbitrary<QueryOptions> = fc.record(
     category: fc.string({ maxLength: 20 }),
     tags: fc.array(fc.string({ maxLength: 20 }), { maxLength: 5 }),
     limit: fc.nat({ max: 1000 }),
-    minDownloads: fc.maxSafeNat()
+    minDownloads: fc.maxSafeNat(),
+    phrases: fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 3 }),
+    owner: fc.constant(OWNER),
+    license: fc.string({ maxLength: 20 }),
+    labels: fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 3 }),
+    sort: fc.constantFrom(...SEARCH_SORTS),
+    after: fc.string({ maxLength: 20 }),
+    facets: fc.boolean(),
+    explain: fc.boolean()
   },
   { requiredKeys: [] }
 )
@@ -79,6 +97,40 @@ describe('a query', () => {
         } catch (error) {
           return isRegistryError(error, 'ERR_INVALID_VALUE')
         }
+      })
+    )
+  })
+})
+
+describe('a search as a person writes it', () => {
+  it.each<[string, QueryOptions]>([
+    ['', { keywords: [] }],
+    ['  json   parser ', { keywords: ['json', 'parser'] }],
+    ['"rate limit" http', { keywords: ['http'], phrases: ['rate limit'] }],
+    ['category:tools tag:fast tag:small', { keywords: [], category: 'tools', tags: ['fast', 'small'] }],
+    [
+      `owner:${OWNER} license:MIT keyword:cli`,
+      { keywords: [], owner: OWNER, license: 'MIT', labels: ['cli'] }
+    ],
+    ['category:"data science" plot', { keywords: ['plot'], category: 'data science' }],
+    ['node:fs http://x.example', { keywords: ['node:fs', 'http://x.example'] }],
+    ['category: tag:"" ""', { keywords: [] }],
+    ['"never closed', { keywords: [], phrases: ['never closed'] }]
+  ])('reads %j', (text, expected) => {
+    expect(parseSearchText(text)).toEqual(expected)
+  })
+
+  it.each(['category:a category:b', 'owner:nobody', 'x'.repeat(1025)])('refuses %j', (text) => {
+    expect(() => parseSearchText(text)).toThrow(
+      expect.toSatisfy((error: unknown) => isRegistryError(error, 'ERR_INVALID_VALUE'))
+    )
+  })
+
+  it('reads or refuses any text, and what it reads is a query', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), (text) => {
+        const { keywords, ...rest } = parseSearchText(text)
+        expect(() => new Query(keywords, rest)).not.toThrow()
       })
     )
   })

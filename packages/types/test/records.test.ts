@@ -3,13 +3,19 @@ import { describe, expect, it } from 'vitest'
 import {
   isRegistryError,
   type OwnerDocument,
+  parseAttestation,
+  parseContentId,
   parseEnvelope,
   parseOwnerDocument,
   parseRecordId,
   parseRelease,
+  parseStatement,
+  parseVersion,
   RECORD_KINDS,
   type Release,
   type ReleaseRecord,
+  type StatementFact,
+  statementField,
   toPackage
 } from '../src/index.ts'
 
@@ -152,7 +158,7 @@ describe('an envelope', () => {
   })
 
   it.each([
-    ['a kind that is not known', { kind: 'statement' }],
+    ['a kind that is not known', { kind: 'note' }],
     ['a payload that is no bytes', { payload: 'abc' }],
     ['a payload of more than 64 KiB', { payload: new Uint8Array(65_537) }],
     ['no signature', { signatures: [] }],
@@ -164,10 +170,97 @@ describe('an envelope', () => {
   })
 })
 
+describe('a statement', () => {
+  const statement = { owner: OWNER, name: 'hello', seq: 1, claimedAtMs: 5 }
+  const facts: StatementFact[] = [
+    { field: 'dist-tag', tag: 'beta', version: parseVersion('1.0.0') },
+    { field: 'dist-tag', tag: 'beta', version: null },
+    { field: 'deprecation', version: parseVersion('1.0.0'), message: 'Use another' },
+    { field: 'deprecation', version: parseVersion('1.0.0'), message: null },
+    { field: 'yank', version: parseVersion('1.0.0'), reason: '' },
+    { field: 'yank', version: parseVersion('1.0.0'), reason: null },
+    { field: 'unpublish', version: parseVersion('1.0.0'), reason: 'A secret was in it' },
+    { field: 'readme', content: parseContentId(FIELDS.content) },
+    { field: 'readme', content: null }
+  ]
+
+  it.each(facts)('that says %j is read, what is not known left out', (fact) => {
+    expect(parseStatement({ ...statement, fact: { ...fact, more: 1 }, more: 1 })).toEqual({
+      ...statement,
+      fact
+    })
+  })
+
+  it('is of one field with the others about the same thing alone', () => {
+    expect(facts.map(statementField)).toEqual([
+      'dist-tag beta',
+      'dist-tag beta',
+      'deprecation 1.0.0',
+      'deprecation 1.0.0',
+      'yank 1.0.0',
+      'yank 1.0.0',
+      'unpublish 1.0.0',
+      'readme',
+      'readme'
+    ])
+  })
+
+  it.each([
+    ['no place in order', { seq: 0 }],
+    ['a fact of an unknown field', { fact: { field: 'price' } }],
+    ['a tag that reads as a range', { fact: { field: 'dist-tag', tag: '1.x', version: null } }],
+    ['a tag with a space', { fact: { field: 'dist-tag', tag: 'a b', version: null } }],
+    ['an unpublish that is taken back', { fact: { field: 'unpublish', version: '1.0.0', reason: null } }],
+    ['a yank of a range', { fact: { field: 'yank', version: '^1.0.0', reason: '' } }],
+    [
+      'a message of 1,025 characters',
+      { fact: { field: 'deprecation', version: '1.0.0', message: 'x'.repeat(1025) } }
+    ]
+  ])('is refused with %s', (_, change) => {
+    expect(codeOf(() => parseStatement({ ...statement, fact: facts[0], ...change }))).toMatch(/^ERR_INVALID_/)
+  })
+})
+
+describe('an attestation', () => {
+  const attestation = {
+    issuer: OWNER,
+    owner: OWNER,
+    name: 'hello',
+    claim: 'advisory',
+    versions: '<2.0.0',
+    severity: 'high',
+    text: 'Reads beyond the end',
+    url: 'https://advisories.example/1',
+    claimedAtMs: 5
+  }
+
+  it('is read', () => {
+    expect(parseAttestation({ ...attestation, more: 1 })).toEqual(attestation)
+    const { severity, url, ...least } = { ...attestation, claim: 'review', versions: '*' }
+    expect(parseAttestation(least)).toEqual(least)
+  })
+
+  it.each([
+    ['a claim that is not known', { claim: 'praise' }],
+    ['versions that are no range', { versions: 'all of them' }],
+    ['a severity that is not known', { severity: 'fatal' }],
+    ['a severity of what is no advisory', { claim: 'review' }],
+    ['a text of more than 16 KiB', { text: 'x'.repeat(16_385) }]
+  ])('is refused with %s', (_, change) => {
+    expect(codeOf(() => parseAttestation({ ...attestation, ...change }))).toBe('ERR_INVALID_VALUE')
+  })
+})
+
 it('refuses anything else with a typed error', () => {
   fc.assert(
     fc.property(fc.anything({ withNullPrototype: true, withBigInt: true, withTypedArray: true }), (value) => {
-      for (const parse of [parseRelease, parseOwnerDocument, parseEnvelope]) {
+      for (const parse of [
+        parseRelease,
+        parseOwnerDocument,
+        parseEnvelope,
+        parseStatement,
+        parseAttestation
+      ]) {
         expect(codeOf(() => parse(value))).toMatch(/^ERR_INVALID_/)
       }
     })
@@ -189,6 +282,7 @@ describe('a package as people see it', () => {
     release: { ...parseRelease({ ...FIELDS, ...OPTIONAL }), ...release },
     firstSeenMs: 0,
     conflicted: false,
+    unpublished: false,
     ...change
   })
   const facts = { downloads: 4, updatedAtMs: 9 }
