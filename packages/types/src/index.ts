@@ -97,12 +97,14 @@ export type {
   CatalogueComparison,
   CatalogueHoldings,
   ComparisonAnswer,
+  ExchangeOptions,
   HoldingsPage,
   PackageProtocol,
   PackageProtocolHandlers,
   PushStatus,
   RemoteSearchHit,
-  SymbolChunk
+  SymbolChunk,
+  TrafficMeter
 } from './protocol.ts'
 export {
   type Completeness,

@@ -4,6 +4,7 @@ export const PROTOCOL_LIMITS: {
   readonly maxBlockBytes: number
   readonly chunkBytes: number
   readonly maxPackageBytes: number
+  readonly maxShardBits: number
 } = Object.freeze({
   /** One signed record, envelope included. */
   maxRecordBytes: 64 * 1024,
@@ -12,5 +13,7 @@ export const PROTOCOL_LIMITS: {
   /** A tarball up to this size is one raw block; above, a UnixFS file of raw leaves of this size. */
   chunkBytes: 1024 * 1024,
   /** One tarball. */
-  maxPackageBytes: 512 * 1024 * 1024
+  maxPackageBytes: 512 * 1024 * 1024,
+  /** The catalogue is cut into at most 2^12 shards. */
+  maxShardBits: 12
 })

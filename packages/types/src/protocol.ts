@@ -57,17 +57,36 @@ export interface RemoteSearchHit {
   score: number
 }
 
+/** What exchanges with peers have cost, summed up over the calls that were given the same meter. */
+export interface TrafficMeter {
+  /** Bytes of the requests with their framing, as far as they were sent. */
+  sentBytes: number
+  /** Bytes of the answers with their framing. */
+  receivedBytes: number
+  /** Requests that were answered. */
+  roundTrips: number
+}
+
+export interface ExchangeOptions extends AbortOptions {
+  /** Counted up as the exchange goes on. */
+  meter?: TrafficMeter
+}
+
 /**
  * What a peer can be asked, over four protocols: lookup, reconcile, snapshot and content. Everything returned is parsed and bounded,
  * none of it is verified. Each call rejects with ERR_REQUEST_TIMEOUT (retryable), ERR_PEER_UNREACHABLE (retryable),
  * ERR_TOO_MANY_REQUESTS (retryable), ERR_PEER_BUSY (retryable: the asked peer's limits), ERR_PROTOCOL (the peer broke
  * the protocol), ERR_REMOTE (the peer answered with a failure), ERR_INVALID_VALUE (more than the protocol allows to ask;
- * nothing was sent) or ERR_NOT_RUNNING.
+ * nothing was sent) or ERR_NOT_RUNNING. Each call counts into the meter it is given, also when it fails.
  */
 export interface PackageProtocol extends Startable {
   // lookup
   /** Encoded envelopes of the owner's inception and of the release; undefined when the peer does not have it. */
-  getPackage(peerId: PeerIdText, key: ReleaseKey, options?: AbortOptions): Promise<Uint8Array[] | undefined>
+  getPackage(
+    peerId: PeerIdText,
+    key: ReleaseKey,
+    options?: ExchangeOptions
+  ): Promise<Uint8Array[] | undefined>
   /**
    * All that the peer has of the packages of a name, of one owner or of all: owner records, releases and statements, as
    * many as fit one message. Empty when it has none.
@@ -76,28 +95,28 @@ export interface PackageProtocol extends Startable {
     peerId: PeerIdText,
     name: PackageName,
     owner: OwnerId | undefined,
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<Uint8Array[]>
-  searchPackages(peerId: PeerIdText, query: Query, options?: AbortOptions): Promise<RemoteSearchHit[]>
+  searchPackages(peerId: PeerIdText, query: Query, options?: ExchangeOptions): Promise<RemoteSearchHit[]>
   publishPackage(
     peerId: PeerIdText,
     envelopes: readonly Uint8Array[],
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<PushStatus[]>
   // reconcile
   /** Which part of the catalogue the peer holds, in its own words. */
-  holdsCatalogue(peerId: PeerIdText, options?: AbortOptions): Promise<CatalogueHoldings>
+  holdsCatalogue(peerId: PeerIdText, options?: ExchangeOptions): Promise<CatalogueHoldings>
   /** Compares a scope; when the two differ, the peer's first coded symbols come with the answer. */
   compare(
     peerId: PeerIdText,
     comparison: CatalogueComparison,
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<ComparisonAnswer>
   /** Further symbols of a scope. */
   symbols(
     peerId: PeerIdText,
     range: { scope: CatalogueScope; from: number; count: number },
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<SymbolChunk>
   /**
    * Asks for records by short ID and hands over others, at most 1,024 and 256 of them. The records that the peer has come
@@ -106,28 +125,28 @@ export interface PackageProtocol extends Startable {
   exchangeRecords(
     peerId: PeerIdText,
     exchange: { want: readonly Uint8Array[]; give: readonly Uint8Array[] },
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<{ records: Uint8Array[]; given: PushStatus[] }>
   recordIds(
     peerId: PeerIdText,
     page: { scope: CatalogueScope; after?: RecordId; limit: number },
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<RecordIdPage>
   // snapshot
   snapshot(
     peerId: PeerIdText,
     page: { scope: CatalogueScope; after?: SnapshotCursor },
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<SnapshotPage>
   // content
-  block(peerId: PeerIdText, cid: string, options?: AbortOptions): Promise<Uint8Array | undefined>
+  block(peerId: PeerIdText, cid: string, options?: ExchangeOptions): Promise<Uint8Array | undefined>
   holdings(
     peerId: PeerIdText,
     page: { after?: ContentId; limit: number },
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<HoldingsPage>
   /** Tells a peer of contents that this one now holds, at most 256 at once. */
-  announceHoldings(peerId: PeerIdText, cids: readonly ContentId[], options?: AbortOptions): Promise<void>
+  announceHoldings(peerId: PeerIdText, cids: readonly ContentId[], options?: ExchangeOptions): Promise<void>
   /** Latencies of the answered requests of late, for `stats`. */
   requestLatencies(): { p50Ms: number; p95Ms: number; p99Ms: number; count: number }
 }
