@@ -6,7 +6,7 @@ import type { CatalogueHoldings } from './protocol.ts'
 import type { Completeness, Query } from './query.ts'
 
 export interface NetworkStats {
-  /** Peers with an open connection now. */
+  /** Peers of this network with an open connection now. */
   connectedPeers: number
   /** Peers with a known address, connected or not. */
   knownPeers: number
@@ -65,6 +65,8 @@ export interface ConnectedPeer {
   comparedAtMs: number | null
   /** What it says it holds of the catalogue; absent while it has not said so. */
   holds?: CatalogueHoldings
+  /** It speaks the protocols of another network, or of none: nothing is exchanged with it. Absent else. */
+  otherNetwork?: true
 }
 
 export interface SyncReport {

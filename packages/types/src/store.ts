@@ -155,6 +155,8 @@ export interface Catalogue {
    * release when this one makes a version conflicted. Empty when it is not here.
    */
   bundle(id: RecordId): Uint8Array[]
+  /** Everything there is of one package, in the order of `RECORD_KINDS`: its releases, its statements, attestations about it. */
+  packageRecords(owner: OwnerId, name: PackageName): RecordId[]
   /** All packages that have a release, as the one that stands for them, by owner and name. `after` is the last one seen. */
   packages(options: { after?: { owner: OwnerId; name: PackageName }; limit: number }): ReleaseRecord[]
   /** Packages that fit, best first. */
