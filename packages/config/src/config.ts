@@ -53,6 +53,12 @@ export interface SyncConfig {
   intervalMs: number
 }
 
+export interface CatalogueConfig {
+  mode: 'full' | 'light'
+  shardBits: number
+  shards?: number[]
+}
+
 export interface StorageConfig {
   quotaBytes: number
 }
@@ -75,6 +81,7 @@ export interface P2PConfig {
   dht: DhtConfig
   gossipsub: GossipsubConfig
   sync: SyncConfig
+  catalogue: CatalogueConfig
   storage: StorageConfig
   limits: LimitsConfig
   http: HttpConfig

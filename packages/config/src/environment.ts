@@ -83,6 +83,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 export function valueOfText(form: SettingForm, text: string): unknown {
   if (form === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
   if (form === 'number' && /^\d+$/.test(text)) return Number(text)
-  if (form !== 'list') return text
-  return text.trim() === '' ? [] : text.split(',').map((item) => item.trim())
+  if (form !== 'list' && form !== 'numbers') return text
+  const items = text.trim() === '' ? [] : text.split(',').map((item) => item.trim())
+  return form === 'list' ? items : items.map((item) => valueOfText('number', item))
 }

@@ -49,11 +49,32 @@ export function checkTogether(
   values: ConfigValues,
   originOf: (path: string) => ConfigOrigin | undefined = () => undefined
 ): ConfigFault[] {
-  return ORDERED.flatMap(([low, high]) => {
+  const unordered = ORDERED.flatMap(([low, high]) => {
     const [lower, upper] = [values.get(low), values.get(high)]
     if (typeof lower !== 'number' || typeof upper !== 'number' || lower <= upper) return []
     return [fault(low, `must not be above ${high}, which is ${upper}`, originOf(low))]
   })
+  return [...unordered, ...shardFaults(values, originOf)]
+}
+
+/** Shards need a number of them to be of, and a peer that keeps a part of the catalogue is not light. */
+function shardFaults(
+  values: ConfigValues,
+  originOf: (path: string) => ConfigOrigin | undefined
+): ConfigFault[] {
+  const path = 'catalogue.shards'
+  const shards = values.get(path)
+  if (!Array.isArray(shards)) return []
+  const bits = values.get('catalogue.shardBits') ?? 0
+  const count = typeof bits === 'number' ? 2 ** bits : 0
+  const reasons: string[] = []
+  if (shards.some((shard) => shard >= count)) {
+    reasons.push(`must be below ${count}, the number of shards that catalogue.shardBits ${bits} makes`)
+  }
+  if (new Set(shards).size < shards.length) reasons.push('must not name a shard twice')
+  if (values.get('catalogue.mode') === 'light')
+    reasons.push('must be left out where catalogue.mode is "light"')
+  return reasons.map((reason) => fault(path, reason, originOf(path)))
 }
 
 /** Sections of keys out of values that were parsed. */

@@ -23,11 +23,11 @@ function milliseconds(min = 1): z.ZodInt {
 
 const yesOrNo = z.boolean({ error: 'must be true or false' })
 
-function list<Item extends z.ZodType>(item: Item, minLength = 0): z.ZodArray<Item> {
+function list<Item extends z.ZodType>(item: Item, minLength = 0, maxLength = 256): z.ZodArray<Item> {
   return z
     .array(item, { error: 'must be a list' })
     .min(minLength, { error: 'must not be empty' })
-    .max(256, { error: 'must have at most 256 entries' })
+    .max(maxLength, { error: `must have at most ${maxLength} entries` })
 }
 
 function oneOf<const Values extends readonly [string, ...string[]]>(
@@ -120,6 +120,17 @@ const SECTIONS = {
   sync: z.strictObject({
     intervalMs: milliseconds(100).describe('How often the catalogue is compared with a random peer.')
   }),
+  catalogue: z.strictObject({
+    mode: oneOf('full', 'light').describe(
+      'Keep the catalogue in step with other peers, or only what this peer needs and asks for.'
+    ),
+    shardBits: count(0, PROTOCOL_LIMITS.maxShardBits).describe(
+      'The names of packages are cut into 2 to the power of this many shards.'
+    ),
+    shards: list(count(0, 2 ** PROTOCOL_LIMITS.maxShardBits - 1), 1, 2 ** PROTOCOL_LIMITS.maxShardBits)
+      .exactOptional()
+      .describe('The shards this peer keeps, counted from 0; by default all.')
+  }),
   storage: z.strictObject({
     quotaBytes: count(1).describe('Contents kept on disk; above that, those not pinned make room.')
   }),
@@ -136,7 +147,7 @@ const SECTIONS = {
 } satisfies { [Section in keyof P2PConfig]: z.ZodType<P2PConfig[Section]> }
 
 /** How the text of a variable or a flag becomes a value. */
-export type SettingForm = 'boolean' | 'number' | 'list' | 'text'
+export type SettingForm = 'boolean' | 'number' | 'list' | 'numbers' | 'text'
 
 /** One setting, `path` being `section.key`. */
 export interface Setting {
@@ -180,10 +191,12 @@ export function settingIn(config: object, { section, key }: Setting): unknown {
     : undefined
 }
 
-function formOf(rule: z.ZodType): SettingForm {
+function formOf(rule: z.core.$ZodType): SettingForm {
   if (rule instanceof z.ZodBoolean || rule instanceof z.ZodLiteral) return 'boolean'
   if (rule instanceof z.ZodNumber) return 'number'
-  return rule instanceof z.ZodArray ? 'list' : 'text'
+  if (rule instanceof z.ZodExactOptional) return formOf(rule.def.innerType)
+  if (!(rule instanceof z.ZodArray)) return 'text'
+  return rule.element instanceof z.ZodNumber ? 'numbers' : 'list'
 }
 
 function unitOf(key: string): string | undefined {

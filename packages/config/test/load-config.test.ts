@@ -145,6 +145,13 @@ describe('sources', () => {
     })
   })
 
+  it('may list numbers', async () => {
+    const env = { REGISTRY_CATALOGUE_SHARD_BITS: '4', REGISTRY_CATALOGUE_SHARDS: '1, 15' }
+    expect((await loadConfig({ env })).overrides).toEqual({ catalogue: { shardBits: 4, shards: [1, 15] } })
+    const wrong = loadConfig({ env: { REGISTRY_CATALOGUE_SHARDS: '1,two' } })
+    expect((await faultsOf(wrong)).map(({ path }) => path)).toEqual(['catalogue.shards[1]'])
+  })
+
   it('leave alone the variable of the data folder, and those of others', async () => {
     const env = { REGISTRY_DATA_DIR: '/srv', npm_config_registry: 'x', REGISTRY_GONE: undefined }
     expect((await loadConfig({ env })).overrides).toEqual({})

@@ -95,6 +95,18 @@ describe('settings of a program', () => {
     )
   })
 
+  it('name shards that there are, each once, and of a peer that keeps any', () => {
+    const reasons = (catalogue: object): string[] => reasonsOf({ catalogue })
+    expect(reasons({ shardBits: 2, shards: [0, 3] })).toEqual([])
+    expect(reasons({ shards: [1] })).toEqual([expect.stringContaining('catalogue.shards: must be below 1')])
+    expect(reasons({ shardBits: 2, shards: [4, 1, 1] })).toEqual([
+      expect.stringContaining('must be below 4'),
+      expect.stringContaining('must not name a shard twice')
+    ])
+    expect(reasons({ mode: 'light', shards: [0] })).toEqual([expect.stringContaining('must be left out')])
+    expect(reasons({ shardBits: 2, shards: [] })).toEqual(['catalogue.shards: must not be empty'])
+  })
+
   it('have the order that their meaning wants', () => {
     expect(reasonsOf({ network: { minPeers: 5, maxConnections: 4 } })).toHaveLength(1)
     expect(reasonsOf({ network: { minPeers: 4, maxConnections: 4 } })).toEqual([])
