@@ -19,5 +19,13 @@ export {
 export { loadOrCreateKeyFile } from './key-file.ts'
 export { createOwner, ownerIdOf } from './owner.ts'
 export { loadOrCreateOwner } from './owner-file.ts'
-export { signRelease, type VerifiedRecord, verifyRecord } from './record.ts'
+export {
+  readRecord,
+  signAttestation,
+  signingOwnerOf,
+  signRelease,
+  signStatement,
+  type VerifiedRecord,
+  verifyRecord
+} from './record.ts'
 export { type NameResolution, resolveOwner } from './resolve-owner.ts'

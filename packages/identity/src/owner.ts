@@ -37,17 +37,15 @@ export function ownerIdOfPayload(payload: Uint8Array): OwnerId {
   return cidText(payload) as OwnerId
 }
 
-/** @throws {InvalidRecordError} ERR_INVALID_RECORD, also for a key that verifies what nobody signed */
-export function decodeOwnerDocument(payload: Uint8Array): OwnerDocument {
-  const document = decodeCanonical(payload, parseOwnerDocument)
-  if (!document.keys.every(isSafePublicKey)) {
+/** @throws {InvalidRecordError} ERR_INVALID_RECORD, a key verifies what nobody signed */
+export function checkOwnerKeys({ keys }: OwnerDocument): void {
+  if (!keys.every(isSafePublicKey)) {
     throw new InvalidRecordError('one of its keys is of small order or not in its canonical encoding')
   }
-  return document
 }
 
 function encodeOwnerDocument(document: OwnerDocument): Uint8Array {
   const payload = encodeCanonical(document)
-  decodeOwnerDocument(payload)
+  checkOwnerKeys(decodeCanonical(payload, parseOwnerDocument))
   return payload
 }

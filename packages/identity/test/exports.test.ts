@@ -17,9 +17,13 @@ it('exports these names and no others', () => {
     'loadOrCreateKeyFile',
     'loadOrCreateOwner',
     'ownerIdOf',
+    'readRecord',
     'recordIdOf',
     'resolveOwner',
+    'signAttestation',
     'signRelease',
+    'signStatement',
+    'signingOwnerOf',
     'verifyRecord'
   ])
 })
