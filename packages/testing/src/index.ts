@@ -48,10 +48,19 @@ export {
 } from './memory-store.ts'
 export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
 export {
+  makeAttestation,
   makeRelease,
+  makeStatement,
   type ReleaseInput,
   seededBytes,
   seededOwner,
   seededOwnerId,
   seededPeerId
 } from './seeded.ts'
+export {
+  type SimulatedHost,
+  type SimulatedPeer,
+  type Simulator,
+  type SimulatorInit,
+  simulator
+} from './simulator.ts'

@@ -10,9 +10,10 @@ export class MemoryOutbox implements Outbox {
     this.#clock = clock
   }
 
-  add(record: RecordId, content: ContentId): void {
+  add(record: RecordId, content?: ContentId): void {
     this.#sequence += 1
-    const entry = { sequence: this.#sequence, record, content, attempts: 0, pushed: false, provided: false }
+    const duty = { sequence: this.#sequence, record, attempts: 0, pushed: false, provided: false }
+    const entry = content === undefined ? duty : { ...duty, content }
     this.#entries.set(entry.sequence, { entry, dueMs: this.#clock.now() })
   }
 

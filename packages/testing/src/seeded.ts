@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { createOwner, createSigner, ownerIdOf } from '@registry/identity'
 import {
+  type Attestation,
   type OwnerId,
   type OwnerIdentity,
   type PeerIdText,
+  parseAttestation,
   parseRelease,
-  type Release
+  parseStatement,
+  type Release,
+  type Statement
 } from '@registry/types'
 import { base58btc } from 'multiformats/bases/base58'
 import { describeContent } from './content.ts'
@@ -76,5 +80,37 @@ export function makeRelease(overrides: ReleaseInput = {}): Release {
     ...overrides,
     name,
     version
+  })
+}
+
+/** A valid statement of `seededOwner(0)` about `example`: that it has no readme, the first of its field, unless told. */
+export function makeStatement(
+  overrides: { [Field in keyof Statement]?: Statement[Field] extends string ? string : Statement[Field] } = {}
+): Statement {
+  return parseStatement({
+    owner: seededOwnerId(0),
+    name: 'example',
+    seq: 1,
+    fact: { field: 'readme', content: null },
+    claimedAtMs: Date.UTC(2026, 0, 1),
+    ...overrides
+  })
+}
+
+/** A valid attestation: a review of `example` of `seededOwner(0)` by `seededOwner(1)`, unless told. */
+export function makeAttestation(
+  overrides: {
+    [Field in keyof Attestation]?: Attestation[Field] extends string ? string : Attestation[Field]
+  } = {}
+): Attestation {
+  return parseAttestation({
+    issuer: seededOwnerId(1),
+    owner: seededOwnerId(0),
+    name: 'example',
+    claim: 'review',
+    versions: '*',
+    text: 'Read and found good',
+    claimedAtMs: Date.UTC(2026, 0, 1),
+    ...overrides
   })
 }

@@ -11,7 +11,9 @@ it('exports what it promises and nothing else', () => {
       "corpusOrSkip",
       "corpusPath",
       "describeContent",
+      "makeAttestation",
       "makeRelease",
+      "makeStatement",
       "manualClock",
       "marketplaceBehaviourContract",
       "memoryStore",
@@ -27,6 +29,7 @@ it('exports what it promises and nothing else', () => {
       "seededOwner",
       "seededOwnerId",
       "seededPeerId",
+      "simulator",
     ]
   `)
 })

@@ -1,7 +1,8 @@
-import { signRelease } from '@registry/identity'
-import type { RegistryStore } from '@registry/types'
+import { recordIdOf, signAttestation, signRelease, signStatement } from '@registry/identity'
+import type { RecordId, RegistryStore } from '@registry/types'
 import { describe, expect, it } from 'vitest'
-import { makeRelease, seededBytes, seededOwner } from '../seeded.ts'
+import { describeContent } from '../content.ts'
+import { makeAttestation, makeRelease, makeStatement, seededBytes, seededOwner } from '../seeded.ts'
 import { type Contract, type StoreSubject, streamOf } from './contract.ts'
 
 /** What every `Outbox` does; its entries come from `publish`. */
@@ -18,11 +19,41 @@ export function outboxContract({ name, create }: Contract<StoreSubject>): void {
       expect(outbox.nextDueMs()).toBeLessThanOrEqual(nowMs)
       const due = outbox.due({ nowMs, limit: 10 })
       expect(due).toMatchObject([
-        { record: first?.id, content: first?.release.content, attempts: 0, pushed: false, provided: false },
-        { record: second?.id, content: second?.release.content, attempts: 0, pushed: false, provided: false }
+        {
+          record: first,
+          content: describeContent(seededBytes('example@1.0.0', 64)).cid,
+          attempts: 0,
+          pushed: false,
+          provided: false
+        },
+        {
+          record: second,
+          content: describeContent(seededBytes('example@1.1.0', 64)).cid,
+          attempts: 0,
+          pushed: false,
+          provided: false
+        }
       ])
       expect(due[1]?.sequence).toBeGreaterThan(due[0]?.sequence ?? Number.POSITIVE_INFINITY)
       expect(outbox.due({ nowMs, limit: 1 })).toEqual(due.slice(0, 1))
+    })
+
+    it('holds one entry without a content for each statement and attestation published', async () => {
+      await using subject = await create()
+      const { outbox } = subject.store
+      await publishVersions(subject.store, ['1.0.0'])
+      const { id: owner, signer } = await seededOwner(0)
+      const statement = await signStatement(makeStatement(), signer)
+      const attestation = await signAttestation(makeAttestation({ issuer: owner }), signer)
+      expect(await subject.store.publish([statement, attestation])).toEqual([
+        recordIdOf(statement),
+        recordIdOf(attestation)
+      ])
+      const due = outbox.due({ nowMs: subject.clock.now(), limit: 10 })
+      expect(due.slice(1)).toEqual([
+        { sequence: 2, record: recordIdOf(statement), attempts: 0, pushed: false, provided: false },
+        { sequence: 3, record: recordIdOf(attestation), attempts: 0, pushed: false, provided: false }
+      ])
     })
 
     it('lets an entry rest until its next attempt and remembers what is done', async () => {
@@ -62,10 +93,7 @@ export function outboxContract({ name, create }: Contract<StoreSubject>): void {
   })
 }
 
-async function publishVersions(
-  store: RegistryStore,
-  versions: readonly string[]
-): Promise<Awaited<ReturnType<RegistryStore['publish']>>> {
+async function publishVersions(store: RegistryStore, versions: readonly string[]): Promise<RecordId[]> {
   const owner = await seededOwner(0)
   const envelopes = [owner.inception]
   for (const version of versions) {

@@ -1,7 +1,7 @@
-import { recordIdOf, signRelease } from '@registry/identity'
-import type { OwnerIdentity, RegistryStore } from '@registry/types'
+import { recordIdOf, signRelease, signStatement } from '@registry/identity'
+import { type OwnerIdentity, parseVersion, type RegistryStore, type StatementFact } from '@registry/types'
 import { describe, expect, it } from 'vitest'
-import { makeRelease, type ReleaseInput, seededBytes, seededOwner } from '../seeded.ts'
+import { makeRelease, makeStatement, type ReleaseInput, seededBytes, seededOwner } from '../seeded.ts'
 import { blobStoreContract } from './blob-store-contract.ts'
 import { catalogueContract } from './catalogue-contract.ts'
 import { type Contract, rejection, type StoreOptions, type StoreSubject, streamOf } from './contract.ts'
@@ -39,7 +39,7 @@ export function registryStoreContract({ name, create }: Contract<StoreSubject, S
       const { store } = subject
       const { envelopes, id, owner } = await prepared(store, {})
       const published = await store.publish(envelopes)
-      expect(published).toMatchObject([{ id, release: { owner: owner.id, version: '1.0.0' } }])
+      expect(published).toEqual([id])
       expect(store.catalogue.has(id)).toBe(true)
       expect(store.catalogue.has(recordIdOf(owner.inception))).toBe(true)
       expect(store.outbox.due({ nowMs: subject.clock.now(), limit: 10 }).map(({ record }) => record)).toEqual(
@@ -56,7 +56,7 @@ export function registryStoreContract({ name, create }: Contract<StoreSubject, S
       await store.publish(envelopes)
       expect(sequences).toEqual([1])
       expect(store.catalogue.changes({ after: 0, limit: 10 })).toMatchObject([
-        { sequence: 1, firstOfPackage: true }
+        { sequence: 1, type: 'NewPackage' }
       ])
     })
 
@@ -71,6 +71,36 @@ export function registryStoreContract({ name, create }: Contract<StoreSubject, S
       const more = store.blobs.add(streamOf(seededBytes('more', 60_000)))
       expect(await rejection(more)).toMatchObject({ code: 'ERR_QUOTA_EXCEEDED' })
       expect(store.blobs.has(cid)).toBe(true)
+    })
+
+    it('lets go of the content of a version that is unpublished, and burns its number', async () => {
+      await using subject = await create({})
+      const { store } = subject
+      const { owner, envelopes } = await prepared(store, {})
+      await store.publish(envelopes)
+      const fact: StatementFact = { field: 'unpublish', version: parseVersion('1.0.0'), reason: '' }
+      await store.publish([await signStatement(makeStatement({ fact }), owner.signer)])
+      const other = await prepared(store, { description: 'Another one' })
+      const again = await unchangedBy(store, () => store.publish(other.envelopes))
+      expect(again).toMatchObject({ code: 'ERR_VERSION_EXISTS' })
+    })
+
+    it('refuses a statement when another of its field holds', async () => {
+      await using subject = await create({})
+      const { store } = subject
+      const { owner, envelopes } = await prepared(store, {})
+      const statement = (tag: string, seq: number): Promise<Uint8Array> =>
+        signStatement(
+          makeStatement({ seq, fact: { field: 'dist-tag', tag, version: parseVersion('1.0.0') } }),
+          owner.signer
+        )
+      await store.publish(envelopes)
+      await store.publish([await statement('next', 2)])
+      const stale = await statement('next', 1)
+      expect(await unchangedBy(store, () => store.publish([stale]))).toMatchObject({
+        code: 'ERR_STALE_STATEMENT'
+      })
+      await store.publish([await statement('beta', 1)])
     })
 
     it('refuses a version published before, also with the same content', async () => {
