@@ -59,19 +59,25 @@ export async function seal(kind: RecordKind, payload: Uint8Array, signer: Signer
  *
  * @throws {BadSignatureError} ERR_BAD_SIGNATURE
  */
-export function checkSignatures(envelope: Envelope, owner: OwnerId, document: OwnerDocument): void {
-  const { kind, payload, signatures } = envelope
-  if (signatures.length !== document.threshold) {
-    throw new BadSignatureError(
-      owner,
-      `it has ${signatures.length} signatures, not exactly ${document.threshold}`
-    )
+export function checkKeys(keys: readonly Uint8Array[], owner: OwnerId, document: OwnerDocument): void {
+  if (keys.length !== document.threshold) {
+    throw new BadSignatureError(owner, `it has ${keys.length} signatures, not exactly ${document.threshold}`)
   }
-  const message = signedBytes(kind, payload)
-  for (const { key, signature } of signatures) {
+  for (const key of keys) {
     if (!document.keys.some((own) => Buffer.compare(own, key) === 0)) {
       throw new BadSignatureError(owner, 'one of its signatures is by a key that is not among the owner’s')
     }
+  }
+}
+
+/**
+ * Passes when each signature is by the key it names.
+ *
+ * @throws {BadSignatureError} ERR_BAD_SIGNATURE
+ */
+export function checkSignatures({ kind, payload, signatures }: Envelope, owner: OwnerId): void {
+  const message = signedBytes(kind, payload)
+  for (const { key, signature } of signatures) {
     if (!verifySignature(key, message, signature))
       throw new BadSignatureError(owner, 'a signature does not match')
   }

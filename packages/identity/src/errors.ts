@@ -22,12 +22,12 @@ export class BadSignatureError extends RegistryError<'ERR_BAD_SIGNATURE'> {
   }
 }
 
-/** The owner's inception is not here yet, so its releases cannot be checked; they may pass once it has come. */
+/** The owner's inception is not here yet, so what it signed cannot be checked; that may pass once it has come. */
 export class OwnerUnknownError extends RegistryError<'ERR_OWNER_UNKNOWN'> {
   constructor(owner: OwnerId) {
     super('ERR_OWNER_UNKNOWN', `The inception of owner ${owner} is not known here`, {
       retryable: true,
-      hint: "Hand over the owner's record first, then its releases.",
+      hint: "Hand over the owner's record first, then what it signed.",
       details: { owner }
     })
   }

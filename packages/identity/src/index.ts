@@ -20,7 +20,10 @@ export { loadOrCreateKeyFile } from './key-file.ts'
 export { createOwner, ownerIdOf } from './owner.ts'
 export { loadOrCreateOwner } from './owner-file.ts'
 export {
+  authorizeRecord,
+  checkRecord,
   readRecord,
+  type SignedRecord,
   signAttestation,
   signingOwnerOf,
   signRelease,

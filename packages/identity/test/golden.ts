@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { type OwnerId, parseRelease, type Release } from '@registry/types'
+import {
+  type Attestation,
+  type OwnerId,
+  parseAttestation,
+  parseRelease,
+  parseStatement,
+  type Release,
+  type Statement
+} from '@registry/types'
 
 // The vectors of docs/protocol/records.md. When one has to change, the protocol has changed: so must its version.
 
@@ -30,6 +38,26 @@ export const RELEASE_ENVELOPE: string =
   '697a65006a7369676e61747572657381a2636b6579582003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1d' +
   'dc8664125531b8697369676e617475726558401ce0b88bd2f6b0fcfe508a6c7e7bb6be91f0022c9520089a123d5ff7df' +
   '3b66c218ae0de0e1caae06da3e01319b53f7f29a473262ba0823fdaf545e1d69066c04'
+export const STATEMENT_RECORD_ID = 'bafyreiclybo477ajsgoposwqk5fx2etmzs7ldrevmj2xabxzdez4ak2sru'
+export const STATEMENT_ENVELOPE: string =
+  'a3646b696e646973746174656d656e74677061796c6f6164589ea563736571016466616374a3656669656c646b646570' +
+  '7265636174696f6e676d657373616765665573652068696776657273696f6e65312e302e30646e616d656568656c6c6f' +
+  '656f776e6572783b626166797265696568747a79636263323766626d32327965686d7835716932633361726f766c6276' +
+  '6232326a6436366e663674716e666c327866716b636c61696d656441744d731b0000019b76daa8006a7369676e617475' +
+  '72657381a2636b6579582003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8697369676e' +
+  '61747572655840e7e2233bb5e753bae9fc3c10cdfaa074e86580fb94ed08a41226b9679834836b5dbf1a38c27a184bd2' +
+  'b41f32a424c06e0e65924cb8d9ac1fb4c770b72e14c10d'
+export const ATTESTATION_RECORD_ID = 'bafyreiftuwkdr7hruhwzdiolvqa7afdta5k3rc2feyz2isfja6pkwdg3yu'
+export const ATTESTATION_ENVELOPE: string =
+  'a3646b696e646b6174746573746174696f6e677061796c6f6164590105a96375726c7568747470733a2f2f6578616d70' +
+  '6c652e636f6d2f31646e616d656568656c6c6f64746578747147726565747320746f6f206c6f75646c7965636c61696d' +
+  '6861647669736f7279656f776e6572783b626166797265696568747a79636263323766626d32327965686d7835716932' +
+  '633361726f766c62766232326a6436366e663674716e666c3278667166697373756572783b626166797265696568747a' +
+  '79636263323766626d32327965686d7835716932633361726f766c62766232326a6436366e663674716e666c32786671' +
+  '687365766572697479636c6f776876657273696f6e73663c312e302e316b636c61696d656441744d731b0000019b76da' +
+  'a8006a7369676e61747572657381a2636b6579582003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc86' +
+  '64125531b8697369676e6174757265584079d9cfed215912bbbe7cc7a5b9006220fe9b554041ba07ed99c0d7b52d133d' +
+  'fd92884c2d96dfd7448e160e36a5ff886ce08e4953996f0613f9cb36ed4e047101'
 
 /** A release of an empty tarball. */
 export function exampleRelease(owner: OwnerId, change: Partial<Release> = {}): Release {
@@ -52,6 +80,28 @@ export function exampleRelease(owner: OwnerId, change: Partial<Release> = {}): R
     content: 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku',
     integrity: `sha512-${createHash('sha512').digest('base64')}`,
     manifest: { file: 'package.json', sha256: createHash('sha256').digest('hex') },
+    claimedAtMs: 1_767_225_600_000,
+    ...change
+  })
+}
+
+/** Advises against `hello` 1.0.0. */
+export function exampleStatement(owner: OwnerId, change: { fact?: unknown; seq?: number } = {}): Statement {
+  const fact = { field: 'deprecation', version: '1.0.0', message: 'Use hi' }
+  return parseStatement({ owner, name: 'hello', seq: 1, fact, claimedAtMs: 1_767_225_600_000, ...change })
+}
+
+/** Warns of the versions of `hello` before 1.0.1. */
+export function exampleAttestation(issuer: OwnerId, change: Partial<Attestation> = {}): Attestation {
+  return parseAttestation({
+    issuer,
+    owner: issuer,
+    name: 'hello',
+    claim: 'advisory',
+    versions: '<1.0.1',
+    severity: 'low',
+    text: 'Greets too loudly',
+    url: 'https://example.com/1',
     claimedAtMs: 1_767_225_600_000,
     ...change
   })

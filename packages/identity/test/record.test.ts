@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { encode } from '@ipld/dag-cbor'
 import {
@@ -6,6 +7,7 @@ import {
   type OwnerDocument,
   type OwnerId,
   PROTOCOL_LIMITS,
+  RECORD_KINDS,
   type RecordKind,
   type Release,
   type Signer
@@ -19,24 +21,43 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   ownerIdOf,
+  readRecord,
   recordIdOf,
+  signAttestation,
+  signingOwnerOf,
   signRelease,
+  signStatement,
+  type VerifiedRecord,
   verifyRecord
 } from '../src/index.ts'
+import { anyAttestation, anyOwnerDocument, anyRelease, anyStatement } from './any-record.ts'
 import {
+  ATTESTATION_ENVELOPE,
+  ATTESTATION_RECORD_ID,
+  exampleAttestation,
   exampleRelease,
+  exampleStatement,
   KEY,
   NONCE,
   OWNER_ENVELOPE,
   OWNER_ID,
   OWNER_RECORD_ID,
   RELEASE_ENVELOPE,
-  RELEASE_RECORD_ID
+  RELEASE_RECORD_ID,
+  STATEMENT_ENVELOPE,
+  STATEMENT_RECORD_ID
 } from './golden.ts'
 
 const signers = [1, 2, 3].map((fill) => createSigner(new Uint8Array(32).fill(fill)))
 const [first, second, third] = signers as [Signer, Signer, Signer]
 const nobody = (): undefined => undefined
+/** In the order of the kinds. */
+const GOLDEN: ReadonlyArray<readonly [id: string, envelope: string]> = [
+  [OWNER_RECORD_ID, OWNER_ENVELOPE],
+  [RELEASE_RECORD_ID, RELEASE_ENVELOPE],
+  [STATEMENT_RECORD_ID, STATEMENT_ENVELOPE],
+  [ATTESTATION_RECORD_ID, ATTESTATION_ENVELOPE]
+]
 
 function fault(code: `ERR_${string}`, reason?: RegExp): object {
   return expect.toSatisfy(
@@ -68,20 +89,27 @@ describe('golden vectors', () => {
   it('give the owner ID, the record IDs and the bytes that the protocol document shows', async () => {
     const signer = createSigner(KEY)
     const owner = await createOwner(signer, NONCE)
-    const release = await signRelease(exampleRelease(owner.id), signer)
     expect(owner.id).toBe(OWNER_ID)
-    expect(Buffer.from(owner.inception).toString('hex')).toBe(OWNER_ENVELOPE)
-    expect(recordIdOf(owner.inception)).toBe(OWNER_RECORD_ID)
-    expect(Buffer.from(release).toString('hex')).toBe(RELEASE_ENVELOPE)
-    expect(recordIdOf(release)).toBe(RELEASE_RECORD_ID)
+    const records = [
+      owner.inception,
+      await signRelease(exampleRelease(owner.id), signer),
+      await signStatement(exampleStatement(owner.id), signer),
+      await signAttestation(exampleAttestation(owner.id), signer)
+    ]
+    expect(records.map((bytes) => Buffer.from(bytes).toString('hex'))).toEqual(
+      GOLDEN.map(([, bytes]) => bytes)
+    )
+    expect(records.map(recordIdOf)).toEqual(GOLDEN.map(([id]) => id))
   })
 
   it('stand in the protocol document', () => {
     const text = readFileSync(new URL('../../../docs/protocol/records.md', import.meta.url), 'utf8')
-    for (const id of [OWNER_ID, OWNER_RECORD_ID, RELEASE_RECORD_ID]) expect(text).toContain(id)
     const dump = text.replaceAll(/ *#.*$/gm, '').replaceAll(/\s+/g, '')
-    expect(dump).toContain(OWNER_ENVELOPE)
-    expect(dump).toContain(RELEASE_ENVELOPE)
+    expect(text).toContain(OWNER_ID)
+    for (const [id, bytes] of GOLDEN) {
+      expect(text).toContain(`\`${id}\`, ${bytes.length / 2} bytes`)
+      expect(dump).toContain(bytes)
+    }
   })
 })
 
@@ -137,12 +165,14 @@ describe('a release record', () => {
   it('gives the release that was signed', async () => {
     const { document, owner } = shared(1)
     const release = exampleRelease(owner)
+    const digest = new Uint8Array(hash('sha256', encode(release), 'buffer'))
     for (const signer of [first, second]) {
       const bytes = await signRelease(release, signer)
       expect(verifyRecord(bytes, (id) => (id === owner ? document : undefined))).toEqual({
         id: recordIdOf(bytes),
         kind: 'release',
-        release
+        release,
+        digest
       })
     }
   })
@@ -151,31 +181,6 @@ describe('a release record', () => {
     const bytes = await signRelease(exampleRelease(shared(1).owner), first)
     expect(() => verifyRecord(bytes, nobody)).toThrow(fault('ERR_OWNER_UNKNOWN'))
     expect(() => verifyRecord(bytes, nobody)).toThrow(expect.objectContaining({ retryable: true }))
-  })
-
-  it.each([1, 2])(
-    'is refused unless exactly %i of its owner’s keys have signed, and nobody else',
-    async (threshold) => {
-      const { document, owner } = shared(threshold)
-      const payload = encode(exampleRelease(owner))
-      for (const by of [[first], [second], [third], [first, second], [first, third], [...signers]]) {
-        const bytes = await sealed('release', payload, by)
-        if (by.length === threshold && !by.includes(third)) verifyRecord(bytes, () => document)
-        else expect(() => verifyRecord(bytes, () => document)).toThrow(fault('ERR_BAD_SIGNATURE'))
-      }
-    }
-  )
-
-  it('is refused when its signature was made for a record of another kind', async () => {
-    const { document, owner } = shared(1)
-    const payload = encode(exampleRelease(owner))
-    const signature = await first.sign(signedBytes('owner', payload))
-    const bytes = encodeEnvelope({
-      kind: 'release',
-      payload,
-      signatures: [{ key: first.publicKey, signature }]
-    })
-    expect(() => verifyRecord(bytes, () => document)).toThrow(fault('ERR_BAD_SIGNATURE'))
   })
 
   it('is refused before it is signed when it is too large or out of bounds', async () => {
@@ -193,13 +198,159 @@ describe('a release record', () => {
   })
 })
 
+describe('a statement record', () => {
+  it('gives the statement that was signed, and is checked against the document of its owner', async () => {
+    const { document, owner } = shared(1)
+    const statement = exampleStatement(owner)
+    const bytes = await signStatement(statement, first)
+    expect(verifyRecord(bytes, (id) => (id === owner ? document : undefined))).toEqual({
+      id: recordIdOf(bytes),
+      kind: 'statement',
+      statement
+    })
+    expect(() => verifyRecord(bytes, nobody)).toThrow(fault('ERR_OWNER_UNKNOWN'))
+  })
+
+  it('is refused before it is signed when it says what no statement can', async () => {
+    const statement = exampleStatement(shared(1).owner)
+    const wrong = [
+      { ...statement, seq: 0 },
+      { ...statement, fact: { ...statement.fact, message: 'm'.repeat(1025) } },
+      { ...statement, more: 1 }
+    ]
+    for (const value of wrong) {
+      await expect(signStatement(value, first)).rejects.toThrow(fault('ERR_INVALID_RECORD'))
+    }
+  })
+})
+
+describe('an attestation record', () => {
+  it('gives the attestation that was signed, and is checked against the document of its issuer', async () => {
+    const { document, owner } = shared(1)
+    const other = await createOwner(third, NONCE)
+    const attestation = exampleAttestation(owner, { owner: other.id })
+    const bytes = await signAttestation(attestation, second)
+    expect(verifyRecord(bytes, (id) => (id === owner ? document : undefined))).toEqual({
+      id: recordIdOf(bytes),
+      kind: 'attestation',
+      attestation
+    })
+    const otherDocument = (id: OwnerId): OwnerDocument | undefined =>
+      id === other.id ? { keys: [third.publicKey], threshold: 1, nonce: NONCE } : undefined
+    expect(() => verifyRecord(bytes, otherDocument)).toThrow(fault('ERR_OWNER_UNKNOWN'))
+  })
+
+  it('is refused before it is signed when it says what no attestation can', async () => {
+    const attestation = exampleAttestation(shared(1).owner)
+    const wrong = [
+      { ...attestation, claim: 'review' as const },
+      { ...attestation, versions: 'not a range' },
+      { ...attestation, text: 't'.repeat(16_385) }
+    ]
+    for (const value of wrong) {
+      await expect(signAttestation(value, first)).rejects.toThrow(fault('ERR_INVALID_RECORD'))
+    }
+  })
+})
+
+describe.each([
+  ['release', exampleRelease],
+  ['statement', exampleStatement],
+  ['attestation', exampleAttestation]
+] as const)('a record of kind %s', (kind, example) => {
+  it.each([1, 2])(
+    'is refused unless exactly %i of the keys have signed, and nobody else',
+    async (threshold) => {
+      const { document, owner } = shared(threshold)
+      const payload = encode(example(owner))
+      for (const by of [[first], [second], [third], [first, second], [first, third], [...signers]]) {
+        const bytes = await sealed(kind, payload, by)
+        if (by.length === threshold && !by.includes(third)) verifyRecord(bytes, () => document)
+        else expect(() => verifyRecord(bytes, () => document)).toThrow(fault('ERR_BAD_SIGNATURE'))
+      }
+    }
+  )
+
+  it('is refused when its signature was made for a record of another kind', async () => {
+    const { document, owner } = shared(1)
+    const payload = encode(example(owner))
+    for (const other of RECORD_KINDS) {
+      const signature = await first.sign(signedBytes(other, payload))
+      const bytes = encodeEnvelope({ kind, payload, signatures: [{ key: first.publicKey, signature }] })
+      if (other === kind) expect(verifyRecord(bytes, () => document).kind).toBe(kind)
+      else expect(() => verifyRecord(bytes, () => document)).toThrow(fault('ERR_BAD_SIGNATURE'))
+    }
+  })
+
+  it('is refused when its payload is that of another kind', async () => {
+    const { document, owner } = shared(1)
+    const payloads = [document, exampleRelease(owner), exampleStatement(owner), exampleAttestation(owner)]
+    for (const [index, payload] of payloads.entries()) {
+      if (RECORD_KINDS[index] === kind) continue
+      const bytes = await sealed(kind, encode(payload), [first])
+      expect(() => verifyRecord(bytes, () => document)).toThrow(fault('ERR_INVALID_RECORD'))
+    }
+  })
+})
+
+describe('any record', () => {
+  const { document, owner } = shared(1)
+
+  async function roundTrip(bytes: Uint8Array): Promise<VerifiedRecord> {
+    const record = verifyRecord(bytes, () => document)
+    expect(readRecord(bytes)).toEqual(record)
+    expect(decodeEnvelope(bytes).kind).toBe(record.kind)
+    return record
+  }
+
+  it('is read back as the owner document that was signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyOwnerDocument([first, second, third]), async ({ document, by }) => {
+        const bytes = await sealed('owner', encode(document), by)
+        expect(await roundTrip(bytes)).toMatchObject({ owner: ownerIdOf(document), document })
+      }),
+      { numRuns: 50 }
+    )
+  })
+
+  it('is read back as the release that was signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyRelease(owner), async (release) => {
+        const record = await roundTrip(await signRelease(release, first))
+        expect(record).toMatchObject({ kind: 'release', release })
+        expect(signingOwnerOf(record)).toBe(owner)
+      })
+    )
+  })
+
+  it('is read back as the statement that was signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyStatement(owner), async (statement) => {
+        const record = await roundTrip(await signStatement(statement, first))
+        expect(record).toMatchObject({ kind: 'statement', statement })
+        expect(signingOwnerOf(record)).toBe(owner)
+      })
+    )
+  })
+
+  it('is read back as the attestation that was signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyAttestation(owner), async (attestation) => {
+        const record = await roundTrip(await signAttestation(attestation, first))
+        expect(record).toMatchObject({ kind: 'attestation', attestation })
+        expect(signingOwnerOf(record)).toBe(owner)
+      })
+    )
+  })
+})
+
 describe('an envelope', () => {
   const signature = fc.record({
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
     signature: fc.uint8Array({ minLength: 64, maxLength: 64 })
   })
   const envelope: fc.Arbitrary<Envelope> = fc.record({
-    kind: fc.constantFrom<RecordKind>('owner', 'release'),
+    kind: fc.constantFrom(...RECORD_KINDS),
     payload: fc.uint8Array({ maxLength: 300 }),
     signatures: fc.uniqueArray(signature, { minLength: 1, maxLength: 16, selector: ({ key }) => key.join() })
   })
@@ -276,10 +427,9 @@ describe('bytes from anywhere', () => {
   }
 
   it('are refused with a typed error for every single bit that differs from a record', () => {
-    const owner = new Uint8Array(Buffer.from(OWNER_ENVELOPE, 'hex'))
-    const release = new Uint8Array(Buffer.from(RELEASE_ENVELOPE, 'hex'))
-    const document = goldenOwner(owner)
-    for (const bytes of [owner, release]) {
+    const document = goldenOwner(Buffer.from(OWNER_ENVELOPE, 'hex'))
+    for (const [, hex] of GOLDEN) {
+      const bytes = new Uint8Array(Buffer.from(hex, 'hex'))
       for (let at = 0; at < bytes.length; at++) {
         for (let bit = 0; bit < 8; bit++) {
           const flipped = bytes.with(at, (bytes[at] ?? 0) ^ (1 << bit))
@@ -290,9 +440,12 @@ describe('bytes from anywhere', () => {
   })
 
   it('are refused with a typed error when cut short anywhere', () => {
-    const release = new Uint8Array(Buffer.from(RELEASE_ENVELOPE, 'hex'))
-    for (let length = 0; length < release.length; length++) {
-      expect(refused(release.subarray(0, length), nobody)).toBe(true)
+    const document = goldenOwner(Buffer.from(OWNER_ENVELOPE, 'hex'))
+    for (const [, hex] of GOLDEN) {
+      const bytes = Buffer.from(hex, 'hex')
+      for (let length = 0; length < bytes.length; length++) {
+        expect(refused(bytes.subarray(0, length), () => document)).toBe(true)
+      }
     }
   })
 
