@@ -59,7 +59,7 @@ export async function seal(kind: RecordKind, payload: Uint8Array, signer: Signer
  *
  * @throws {BadSignatureError} ERR_BAD_SIGNATURE
  */
-export function checkKeys(keys: readonly Uint8Array[], owner: OwnerId, document: OwnerDocument): void {
+export function checkSigners(keys: readonly Uint8Array[], owner: OwnerId, document: OwnerDocument): void {
   if (keys.length !== document.threshold) {
     throw new BadSignatureError(owner, `it has ${keys.length} signatures, not exactly ${document.threshold}`)
   }
@@ -70,17 +70,10 @@ export function checkKeys(keys: readonly Uint8Array[], owner: OwnerId, document:
   }
 }
 
-/**
- * Passes when each signature is by the key it names.
- *
- * @throws {BadSignatureError} ERR_BAD_SIGNATURE
- */
-export function checkSignatures({ kind, payload, signatures }: Envelope, owner: OwnerId): void {
+/** Whether each signature is by the key it names. */
+export function hasValidSignatures({ kind, payload, signatures }: Envelope): boolean {
   const message = signedBytes(kind, payload)
-  for (const { key, signature } of signatures) {
-    if (!verifySignature(key, message, signature))
-      throw new BadSignatureError(owner, 'a signature does not match')
-  }
+  return signatures.every(({ key, signature }) => verifySignature(key, message, signature))
 }
 
 /** What a key signs for a record. */

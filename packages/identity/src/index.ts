@@ -21,9 +21,9 @@ export { createOwner, ownerIdOf } from './owner.ts'
 export { loadOrCreateOwner } from './owner-file.ts'
 export {
   authorizeRecord,
+  type CheckedRecord,
   checkRecord,
   readRecord,
-  type SignedRecord,
   signAttestation,
   signingOwnerOf,
   signRelease,

@@ -17,8 +17,8 @@ import {
   type Statement
 } from '@registry/types'
 import { decodeCanonical, encodeCanonical } from './canonical.ts'
-import { checkKeys, checkSignatures, decodeEnvelope, recordIdOf, seal } from './envelope.ts'
-import { OwnerUnknownError } from './errors.ts'
+import { checkSigners, decodeEnvelope, hasValidSignatures, recordIdOf, seal } from './envelope.ts'
+import { BadSignatureError, OwnerUnknownError } from './errors.ts'
 import { checkOwnerKeys, ownerIdOfPayload } from './owner.ts'
 
 /** What a record says, after its form and its signatures were checked. */
@@ -28,6 +28,9 @@ export type VerifiedRecord =
   | { id: RecordId; kind: 'release'; release: Release; digest: Uint8Array }
   | { id: RecordId; kind: 'statement'; statement: Statement }
   | { id: RecordId; kind: 'attestation'; attestation: Attestation }
+
+/** The document of an owner whose record was verified before, or undefined. */
+type OwnerDocuments = (id: OwnerId) => OwnerDocument | undefined
 
 /**
  * Resolves to the record of a release, signed with one key, which must be one of its owner's.
@@ -59,59 +62,47 @@ async function signPayload(
   return seal(kind, payload, signer)
 }
 
-/** A record whose signatures are by the keys they name; whether those may speak for its owner is yet to be checked. */
-export interface SignedRecord {
+/** A record whose form was checked, and what is to be known in order to say whether it is its owner's. */
+export interface CheckedRecord {
   record: VerifiedRecord
-  /** The keys that have signed, 32 bytes each. */
+  /** The keys that are said to have signed, 32 bytes each. */
   keys: Uint8Array[]
+  /** They have. */
+  signed: boolean
 }
 
 /**
  * Checks a record as it came from anywhere: size, canonical encoding, every field, owner and signatures.
  * `ownerDocument` gives the document of an owner whose record was verified before; it is asked for the owner of a release
- * or a statement and for the issuer of an attestation. The same as `authorizeRecord(checkRecord(bytes), ownerDocument)`.
+ * or a statement and for the issuer of an attestation. The same as `checkRecord` and then `authorizeRecord`, but that no
+ * signature is looked at whose key may not sign.
  *
  * @throws {InvalidRecordError} ERR_INVALID_RECORD
- * @throws {BadSignatureError} ERR_BAD_SIGNATURE
  * @throws {OwnerUnknownError} ERR_OWNER_UNKNOWN (retryable), `ownerDocument` has none
+ * @throws {BadSignatureError} ERR_BAD_SIGNATURE
  */
-export function verifyRecord(
-  bytes: Uint8Array,
-  ownerDocument: (id: OwnerId) => OwnerDocument | undefined
-): VerifiedRecord {
-  return authorizeRecord(checkRecord(bytes), ownerDocument)
+export function verifyRecord(bytes: Uint8Array, ownerDocument: OwnerDocuments): VerifiedRecord {
+  const { envelope, record, keys } = parseRecord(bytes)
+  return authorize(record, keys, ownerDocument, () => hasValidSignatures(envelope))
 }
 
 /**
- * The part of `verifyRecord` that needs the bytes alone, and nearly all of its time. Synchronous and without state, so
- * that it runs in any thread, for many records in any order; what it returns can be cloned from one to another.
+ * The part of `verifyRecord` that needs the bytes alone, and nearly all of its time. Without state, so that it runs in any
+ * thread and for many records in any order; what it returns can be cloned from one thread to another.
  *
  * @throws {InvalidRecordError} ERR_INVALID_RECORD
- * @throws {BadSignatureError} ERR_BAD_SIGNATURE, a signature is not by the key it names
  */
-export function checkRecord(bytes: Uint8Array): SignedRecord {
-  const envelope = decodeEnvelope(bytes)
-  const record = recordOf(bytes, envelope, decodeCanonical)
-  if (record.kind === 'owner') checkOwnerKeys(record.document)
-  checkSignatures(envelope, signingOwnerOf(record))
-  return { record, keys: envelope.signatures.map(({ key }) => key) }
+export function checkRecord(bytes: Uint8Array): CheckedRecord {
+  const { envelope, record, keys } = parseRecord(bytes)
+  return { record, keys, signed: hasValidSignatures(envelope) }
 }
 
-/**
- * The rest of `verifyRecord`: whether those who signed may speak for the owner, who of an owner's record is itself.
- *
- * @throws {BadSignatureError} ERR_BAD_SIGNATURE
- * @throws {OwnerUnknownError} ERR_OWNER_UNKNOWN (retryable), `ownerDocument` has none
- */
+/** The rest of `verifyRecord`: whether those who signed may speak for the owner. Throws as that does. */
 export function authorizeRecord(
-  { record, keys }: SignedRecord,
-  ownerDocument: (id: OwnerId) => OwnerDocument | undefined
+  { record, keys, signed }: CheckedRecord,
+  ownerDocument: OwnerDocuments
 ): VerifiedRecord {
-  const owner = signingOwnerOf(record)
-  const document = record.kind === 'owner' ? record.document : ownerDocument(owner)
-  if (document === undefined) throw new OwnerUnknownError(owner)
-  checkKeys(keys, owner, document)
-  return record
+  return authorize(record, keys, ownerDocument, () => signed)
 }
 
 /**
@@ -136,6 +127,27 @@ export function signingOwnerOf(record: VerifiedRecord): OwnerId {
     case 'attestation':
       return record.attestation.issuer
   }
+}
+
+function parseRecord(bytes: Uint8Array): { envelope: Envelope; record: VerifiedRecord; keys: Uint8Array[] } {
+  const envelope = decodeEnvelope(bytes)
+  const record = recordOf(bytes, envelope, decodeCanonical)
+  if (record.kind === 'owner') checkOwnerKeys(record.document)
+  return { envelope, record, keys: envelope.signatures.map(({ key }) => key) }
+}
+
+function authorize(
+  record: VerifiedRecord,
+  keys: readonly Uint8Array[],
+  ownerDocument: OwnerDocuments,
+  isSigned: () => boolean
+): VerifiedRecord {
+  const owner = signingOwnerOf(record)
+  const document = record.kind === 'owner' ? record.document : ownerDocument(owner)
+  if (document === undefined) throw new OwnerUnknownError(owner)
+  checkSigners(keys, owner, document)
+  if (!isSigned()) throw new BadSignatureError(owner, 'a signature does not match')
+  return record
 }
 
 function recordOf(

@@ -9,6 +9,8 @@ it('exports these names and no others', () => {
     'InvalidRecordError',
     'KeyFileError',
     'OwnerUnknownError',
+    'authorizeRecord',
+    'checkRecord',
     'createOwner',
     'createSigner',
     'decodeEnvelope',
