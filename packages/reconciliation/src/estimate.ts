@@ -1,0 +1,64 @@
+import { InvalidSymbolsError } from './errors.ts'
+import { MAX_PROBE_BYTES, PROBED } from './probes.ts'
+
+/** Beyond what any sketch can decode: there are too many to tell how many. */
+const MOST = 1_048_576
+/** The estimate is then exact to a thousandth. */
+const SECTIONS = 36
+const GOLDEN = (Math.sqrt(5) - 1) / 2
+
+/**
+ * How many short IDs only one of two sets has, as their probes show it: the number that makes these probes most likely.
+ * Of capacities that differ, those symbols count that both have. 0 when all of them agree; at most 1,048,576, which
+ * stands for more than can be told.
+ *
+ * @throws {InvalidSymbolsError} ERR_INVALID_SYMBOLS, probes of more than 40 bytes
+ */
+export function estimateDifferences(localProbes: Uint8Array, remoteProbes: Uint8Array): number {
+  if (localProbes.length > MAX_PROBE_BYTES || remoteProbes.length > MAX_PROBE_BYTES) {
+    throw new InvalidSymbolsError(`probes are at most ${MAX_PROBE_BYTES} bytes`)
+  }
+  const agreeing: boolean[] = []
+  const bytes = Math.min(localProbes.length, remoteProbes.length)
+  for (let at = 0; at < bytes * 8; at++) {
+    const difference = (localProbes[at >> 3] ?? 0) ^ (remoteProbes[at >> 3] ?? 0)
+    agreeing.push(((difference >> (at & 7)) & 1) === 0)
+  }
+  if (agreeing.every(Boolean)) return 0
+
+  // The likelihood has one maximum; golden section finds it on the logarithmic scale.
+  let low = 0
+  let high = Math.log(MOST)
+  let left = high - GOLDEN * (high - low)
+  let right = low + GOLDEN * (high - low)
+  let atLeft = logLikelihood(agreeing, Math.exp(left))
+  let atRight = logLikelihood(agreeing, Math.exp(right))
+  for (let section = 0; section < SECTIONS; section++) {
+    if (atLeft < atRight) {
+      low = left
+      left = right
+      atLeft = atRight
+      right = low + GOLDEN * (high - low)
+      atRight = logLikelihood(agreeing, Math.exp(right))
+    } else {
+      high = right
+      right = left
+      atRight = atLeft
+      left = high - GOLDEN * (high - low)
+      atLeft = logLikelihood(agreeing, Math.exp(left))
+    }
+  }
+  return Math.round(Math.exp((low + high) / 2))
+}
+
+/** Up to a constant. */
+function logLikelihood(agreeing: readonly boolean[], differences: number): number {
+  let sum = 0
+  agreeing.forEach((agrees, at) => {
+    const index = PROBED[at] ?? 0
+    // No differing ID is in the symbol, so the bits agree; else they agree half of the time.
+    const untouched = index === 0 ? 0 : ((2 * index + 1) / (2 * index + 3)) ** (2 * differences)
+    sum += Math.log(agrees ? 1 + untouched : 1 - untouched)
+  })
+  return sum
+}
