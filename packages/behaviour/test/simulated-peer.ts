@@ -104,7 +104,7 @@ export function simulatedPeer(
         host.send(from, { type: 'compared', session, records: disk.records })
         if (message.records !== disk.records) handle({ type: 'doubted', peerId: peerIdOf(from) })
       } else if (message.type === 'exchange') {
-        take(message.give)
+        if (take(message.give) !== 0n) handle({ type: 'given', peerId: peerIdOf(from) })
         host.send(from, { type: 'exchanged', session: message.session, records: message.want })
       } else {
         const session = running.get(message.session)

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { type Disk, INTERVAL_MS, type Message, type Records, simulatedPeer } from './simulated-peer.ts'
 
 const PEERS = 1000
-/** Links that each peer makes; it has about twice as many. */
-const DEGREE = 4
+/** Links that each peer makes; it has about twice as many, as in a gossip mesh of six. */
+const DEGREE = 3
 const INIT: SimulatorInit = {
   seed: 1,
   peers: PEERS,
