@@ -1,7 +1,11 @@
 import { type ContentId, InvalidValueError, type OwnerId, type RecordId } from '@registry/types'
 import { CID } from 'multiformats/cid'
+import { create } from 'multiformats/hashes/digest'
 
-/** CIDs travel as CIDs (CBOR tag 42), not as text: 41 bytes in place of 61, and nothing to check but the kind. */
+/**
+ * CIDs travel as CIDs (CBOR tag 42), not as text: 41 bytes in place of 61, and nothing to check but the kind. Where there
+ * are many of one kind, as record IDs, their digests travel alone.
+ */
 
 const DAG_CBOR = 0x71
 const DAG_PB = 0x70
@@ -27,12 +31,23 @@ export function parseWireOwnerId(value: unknown, field: string): OwnerId {
   return parseWireCid(value, field, [DAG_CBOR]) as OwnerId
 }
 
-export function parseWireRecordId(value: unknown, field: string): RecordId {
-  return parseWireCid(value, field, [DAG_CBOR]) as RecordId
-}
-
 export function parseWireContentId(value: unknown, field: string): ContentId {
   return parseWireCid(value, field, [RAW, DAG_PB]) as ContentId
+}
+
+/** The 32 bytes that tell a record ID from others. @throws {InvalidValueError} ERR_INVALID_VALUE, not a CID */
+export function digestOf(id: RecordId): Uint8Array {
+  return encodeCid(id).multihash.digest
+}
+
+/** The record ID of a digest of 32 bytes. */
+export function recordIdOfDigest(digest: Uint8Array): RecordId {
+  return CID.createV1(DAG_CBOR, create(SHA2_256, digest)).toString() as RecordId
+}
+
+/** The order of record IDs. */
+export function compareDigests(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b)
 }
 
 function parseWireCid(value: unknown, field: string, codecs: readonly number[]): string {

@@ -19,9 +19,9 @@ export function encodeMessage(message: RequestMessage | ResponseMessage): Uint8A
   return encode(message)
 }
 
-/** @throws whatever the decoder does, or InvalidValueError */
+/** @throws {InvalidValueError} ERR_INVALID_VALUE */
 export function parseRequest(frame: Uint8Array): RequestMessage {
-  const map = parseMap(decode(frame), 'request')
+  const map = parseMap(decoded(frame, 'request'), 'request')
   return {
     id: parseCount(map.id, 'request.id'),
     method: parseText(map.method, 'request.method', 64),
@@ -29,9 +29,9 @@ export function parseRequest(frame: Uint8Array): RequestMessage {
   }
 }
 
-/** @throws whatever the decoder does, or InvalidValueError */
+/** @throws {InvalidValueError} ERR_INVALID_VALUE */
 export function parseResponse(frame: Uint8Array): ResponseMessage {
-  const map = parseMap(decode(frame), 'response')
+  const map = parseMap(decoded(frame, 'response'), 'response')
   const id = parseCount(map.id, 'response.id')
   switch (map.status) {
     case 'ok':
@@ -46,6 +46,14 @@ export function parseResponse(frame: Uint8Array): ResponseMessage {
     }
     default:
       throw new InvalidValueError('response.status', 'is not known')
+  }
+}
+
+function decoded(frame: Uint8Array, field: string): unknown {
+  try {
+    return decode(frame)
+  } catch {
+    throw new InvalidValueError(field, 'must be DAG-CBOR')
   }
 }
 

@@ -27,13 +27,3 @@ export function protocolId(network: string, shape: ProtocolShape): string {
 
 /** Bytes of requests that one stream may have unanswered. A transport that cannot stop a sender relies on it. */
 export const MAX_UNANSWERED_BYTES: number = 1024 * 1024
-
-/** The first items that together have at most `maxBytes`. */
-export function fitting<T>(items: readonly T[], maxBytes: number, sizeOf: (item: T) => number): T[] {
-  let bytes = 0
-  const end = items.findIndex((item) => {
-    bytes += sizeOf(item)
-    return bytes > maxBytes
-  })
-  return end === -1 ? [...items] : items.slice(0, end)
-}

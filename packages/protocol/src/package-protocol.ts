@@ -1,29 +1,45 @@
 import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import type {
-  AbortOptions,
-  CatalogueSummary,
+  CatalogueComparison,
+  CatalogueHoldings,
   Clock,
+  ComparisonAnswer,
   ContentId,
+  ExchangeOptions,
   HoldingsPage,
   Logger,
+  OwnerId,
+  PackageName,
   PackageProtocol,
   PackageProtocolHandlers,
   PeerIdText,
   PushStatus,
   Query,
-  RecordId,
   RecordIdPage,
   ReleaseKey,
-  RemoteSearchHit
+  RemoteSearchHit,
+  SnapshotPage,
+  SymbolChunk
 } from '@registry/types'
 import { ANNOUNCE_HOLDINGS, BLOCK, CONTENT, HOLDINGS, type HoldingsParams } from './content.ts'
 import { ProtocolError } from './errors.ts'
 import { LatencyWindow } from './latency-window.ts'
-import { GET_PACKAGE, LOOKUP, PUBLISH_PACKAGE, SEARCH_PACKAGES } from './lookup.ts'
+import { GET_PACKAGE, LOOKUP, LOOKUP_NAME, PUBLISH_PACKAGE, SEARCH_PACKAGES } from './lookup.ts'
 import { type Method, type ProtocolShape, protocolId } from './method.ts'
+import {
+  COMPARE,
+  EXCHANGE_RECORDS,
+  HOLDS_CATALOGUE,
+  RECONCILE,
+  RECORD_IDS,
+  type RecordExchange,
+  type RecordIdsParams,
+  SYMBOLS,
+  type SymbolRange
+} from './reconcile.ts'
 import { type ConnectionOpener, RequestClient } from './request-client.ts'
 import { type Answer, answer, RequestServer } from './request-server.ts'
-import { CATALOGUE_SUMMARY, RECORD_IDS, RECORDS, type RecordIdsParams, SYNC } from './sync.ts'
+import { SNAPSHOT, SNAPSHOT_PAGE, type SnapshotParams } from './snapshot.ts'
 
 /** A peer has one stream a protocol; a second is for the moment in which it replaces a lost one. */
 const MAX_STREAMS = 2
@@ -65,7 +81,7 @@ export interface PackageProtocolComponents {
   logger?: Logger
 }
 
-/** The three package protocols over libp2p streams; see `docs/protocol` for the bytes. */
+/** The four package protocols over libp2p streams; see `docs/protocol` for the bytes. */
 export function packageProtocol(
   init: PackageProtocolInit
 ): (components: PackageProtocolComponents) => PackageProtocol {
@@ -82,7 +98,8 @@ class Libp2pPackageProtocol implements PackageProtocol {
   readonly #components: PackageProtocolComponents
   readonly #latencies = new LatencyWindow(LATENCY_SAMPLES)
   readonly #lookup: Endpoint
-  readonly #sync: Endpoint
+  readonly #reconcile: Endpoint
+  readonly #snapshot: Endpoint
   readonly #content: Endpoint
   #running = false
 
@@ -91,13 +108,19 @@ class Libp2pPackageProtocol implements PackageProtocol {
     const { handlers } = components
     this.#lookup = this.#endpoint(init, LOOKUP, [
       answer(GET_PACKAGE, (from, key) => handlers.getPackage(from, key)),
+      answer(LOOKUP_NAME, (from, { name, owner }) => handlers.lookupName(from, name, owner)),
       answer(SEARCH_PACKAGES, (from, query) => handlers.searchPackages(from, query)),
       answer(PUBLISH_PACKAGE, (from, envelopes) => handlers.publishPackage(from, envelopes))
     ])
-    this.#sync = this.#endpoint(init, SYNC, [
-      answer(CATALOGUE_SUMMARY, (from) => handlers.catalogueSummary(from)),
-      answer(RECORD_IDS, (from, page) => handlers.recordIds(from, page)),
-      answer(RECORDS, (from, ids) => handlers.records(from, ids))
+    this.#reconcile = this.#endpoint(init, RECONCILE, [
+      answer(HOLDS_CATALOGUE, (from) => handlers.holdsCatalogue(from)),
+      answer(COMPARE, (from, comparison) => handlers.compare(from, comparison)),
+      answer(SYMBOLS, (from, range) => handlers.symbols(from, range)),
+      answer(EXCHANGE_RECORDS, (from, exchange) => handlers.exchangeRecords(from, exchange)),
+      answer(RECORD_IDS, (from, page) => handlers.recordIds(from, page))
+    ])
+    this.#snapshot = this.#endpoint(init, SNAPSHOT, [
+      answer(SNAPSHOT_PAGE, (from, page) => handlers.snapshot(from, page))
     ])
     this.#content = this.#endpoint(init, CONTENT, [
       answer(BLOCK, (from, cid) => handlers.block(from, cid)),
@@ -136,7 +159,7 @@ class Libp2pPackageProtocol implements PackageProtocol {
   }
 
   get #endpoints(): Endpoint[] {
-    return [this.#lookup, this.#sync, this.#content]
+    return [this.#lookup, this.#reconcile, this.#snapshot, this.#content]
   }
 
   async start(): Promise<void> {
@@ -167,46 +190,80 @@ class Libp2pPackageProtocol implements PackageProtocol {
     }
   }
 
-  getPackage(peerId: PeerIdText, key: ReleaseKey, options?: AbortOptions): Promise<Uint8Array[] | undefined> {
+  getPackage(
+    peerId: PeerIdText,
+    key: ReleaseKey,
+    options?: ExchangeOptions
+  ): Promise<Uint8Array[] | undefined> {
     return this.#lookup.client.request(peerId, GET_PACKAGE, key, options)
   }
 
-  searchPackages(peerId: PeerIdText, query: Query, options?: AbortOptions): Promise<RemoteSearchHit[]> {
+  lookupName(
+    peerId: PeerIdText,
+    name: PackageName,
+    owner: OwnerId | undefined,
+    options?: ExchangeOptions
+  ): Promise<Uint8Array[]> {
+    return this.#demand(this.#lookup, peerId, LOOKUP_NAME, { name, owner }, options)
+  }
+
+  searchPackages(peerId: PeerIdText, query: Query, options?: ExchangeOptions): Promise<RemoteSearchHit[]> {
     return this.#demand(this.#lookup, peerId, SEARCH_PACKAGES, query, options)
   }
 
   publishPackage(
     peerId: PeerIdText,
     envelopes: readonly Uint8Array[],
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<PushStatus[]> {
     return this.#demand(this.#lookup, peerId, PUBLISH_PACKAGE, envelopes, options)
   }
 
-  catalogueSummary(peerId: PeerIdText, options?: AbortOptions): Promise<CatalogueSummary> {
-    return this.#demand(this.#sync, peerId, CATALOGUE_SUMMARY, null, options)
+  holdsCatalogue(peerId: PeerIdText, options?: ExchangeOptions): Promise<CatalogueHoldings> {
+    return this.#demand(this.#reconcile, peerId, HOLDS_CATALOGUE, null, options)
   }
 
-  recordIds(peerId: PeerIdText, page: RecordIdsParams, options?: AbortOptions): Promise<RecordIdPage> {
-    return this.#demand(this.#sync, peerId, RECORD_IDS, page, options)
+  async compare(
+    peerId: PeerIdText,
+    comparison: CatalogueComparison,
+    options?: ExchangeOptions
+  ): Promise<ComparisonAnswer> {
+    const answered = await this.#reconcile.client.request(peerId, COMPARE, comparison, options)
+    return answered ?? { status: 'absent' }
   }
 
-  records(peerId: PeerIdText, ids: readonly RecordId[], options?: AbortOptions): Promise<Uint8Array[]> {
-    return this.#demand(this.#sync, peerId, RECORDS, ids, options)
+  symbols(peerId: PeerIdText, range: SymbolRange, options?: ExchangeOptions): Promise<SymbolChunk> {
+    return this.#demand(this.#reconcile, peerId, SYMBOLS, range, options)
   }
 
-  block(peerId: PeerIdText, cid: string, options?: AbortOptions): Promise<Uint8Array | undefined> {
+  exchangeRecords(
+    peerId: PeerIdText,
+    exchange: RecordExchange,
+    options?: ExchangeOptions
+  ): Promise<{ records: Uint8Array[]; given: PushStatus[] }> {
+    return this.#demand(this.#reconcile, peerId, EXCHANGE_RECORDS, exchange, options)
+  }
+
+  recordIds(peerId: PeerIdText, page: RecordIdsParams, options?: ExchangeOptions): Promise<RecordIdPage> {
+    return this.#demand(this.#reconcile, peerId, RECORD_IDS, page, options)
+  }
+
+  snapshot(peerId: PeerIdText, page: SnapshotParams, options?: ExchangeOptions): Promise<SnapshotPage> {
+    return this.#demand(this.#snapshot, peerId, SNAPSHOT_PAGE, page, options)
+  }
+
+  block(peerId: PeerIdText, cid: string, options?: ExchangeOptions): Promise<Uint8Array | undefined> {
     return this.#content.client.request(peerId, BLOCK, cid, options)
   }
 
-  holdings(peerId: PeerIdText, page: HoldingsParams, options?: AbortOptions): Promise<HoldingsPage> {
+  holdings(peerId: PeerIdText, page: HoldingsParams, options?: ExchangeOptions): Promise<HoldingsPage> {
     return this.#demand(this.#content, peerId, HOLDINGS, page, options)
   }
 
   async announceHoldings(
     peerId: PeerIdText,
     cids: readonly ContentId[],
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<void> {
     await this.#demand(this.#content, peerId, ANNOUNCE_HOLDINGS, cids, options)
   }
@@ -221,7 +278,7 @@ class Libp2pPackageProtocol implements PackageProtocol {
     peerId: PeerIdText,
     method: Method<Params, Result>,
     params: Params,
-    options?: AbortOptions
+    options?: ExchangeOptions
   ): Promise<Result> {
     const result = await client.request(peerId, method, params, options)
     if (result !== undefined) return result

@@ -3,9 +3,11 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import {
   type AbortOptions,
   type Clock,
+  type ExchangeOptions,
   InvalidValueError,
   isRegistryError,
-  type PeerIdText
+  type PeerIdText,
+  type TrafficMeter
 } from '@registry/types'
 import {
   NotRunningError,
@@ -16,7 +18,7 @@ import {
   RequestTimeoutError,
   TooManyRequestsError
 } from './errors.ts'
-import { FrameFault } from './frame-decoder.ts'
+import { FrameFault, frameLength } from './frame-decoder.ts'
 import { FramedStream } from './framed-stream.ts'
 import { encodeMessage, parseResponse, type ResponseMessage } from './message.ts'
 import { MAX_UNANSWERED_BYTES, type Method, type ProtocolShape } from './method.ts'
@@ -72,12 +74,12 @@ export class RequestClient {
     peerId: PeerIdText,
     method: Method<Params, Result>,
     params: Params,
-    { signal }: AbortOptions = {}
+    options: ExchangeOptions = {}
   ): Promise<Result | undefined> {
     if (!this.#running) throw new NotRunningError()
-    signal?.throwIfAborted()
+    options.signal?.throwIfAborted()
     const encoded = method.encodeParams(params)
-    const response = await this.#channel(peerId).request(method.name, encoded, signal)
+    const response = await this.#channel(peerId).request(method.name, encoded, options)
     switch (response.status) {
       case 'ok':
         try {
@@ -114,6 +116,7 @@ interface Pending {
   /** Undefined once it is sent. */
   frame: Uint8Array | undefined
   bytes: number
+  meter: TrafficMeter | undefined
   askedAtMs: number
   /** Undefined once the caller has given up; the place is kept until the peer has answered. */
   settle: { resolve: (response: ResponseMessage) => void; reject: (error: unknown) => void } | undefined
@@ -182,7 +185,7 @@ class Channel {
     this.#send()
   }
 
-  request(method: string, params: unknown, signal: AbortSignal | undefined): Promise<ResponseMessage> {
+  request(method: string, params: unknown, { signal, meter }: ExchangeOptions): Promise<ResponseMessage> {
     if (this.#pending.size >= this.#init.maxPendingRequests) {
       throw new TooManyRequestsError(this.#peerId, this.#init.maxPendingRequests)
     }
@@ -202,6 +205,7 @@ class Channel {
         method,
         frame,
         bytes: frame.length,
+        meter,
         askedAtMs: this.#components.clock.now(),
         settle: {
           resolve: (response) => {
@@ -230,6 +234,7 @@ class Channel {
       if (this.#unansweredBytes + pending.bytes > MAX_UNANSWERED_BYTES) break
       this.#unansweredBytes += pending.bytes
       this.#frames.write(pending.frame)
+      if (pending.meter !== undefined) pending.meter.sentBytes += framedBytes(pending.frame)
       pending.frame = undefined
       sent += 1
     }
@@ -265,6 +270,10 @@ class Channel {
     this.#lastUsedMs = nowMs
     if (pending.settle !== undefined) {
       this.#components.onLatency(nowMs - pending.askedAtMs)
+      if (pending.meter !== undefined) {
+        pending.meter.receivedBytes += framedBytes(frame)
+        pending.meter.roundTrips += 1
+      }
       pending.settle.resolve(response)
     }
     if (this.#unsent.length > 0) this.#send()
@@ -336,7 +345,11 @@ class Channel {
   }
 }
 
+/** With the length before it. */
+function framedBytes(frame: Uint8Array): number {
+  return frameLength(frame.length).length + frame.length
+}
+
 function messageOf(error: unknown): string {
-  if (isRegistryError(error)) return error.message
-  return error instanceof Error ? error.name : 'not readable'
+  return isRegistryError(error) ? error.message : 'it is not readable'
 }

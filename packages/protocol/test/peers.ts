@@ -1,6 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
-import { type ManualClock, manualClock, memoryTransport } from '@registry/testing'
+import { type ManualClock, manualClock, memoryTransport, refusingHandlers } from '@registry/testing'
 import type { PackageProtocol, PackageProtocolHandlers, PeerIdText } from '@registry/types'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { type PackageProtocolInit, packageProtocol } from '../src/index.ts'
@@ -62,21 +62,4 @@ export async function startPeers(...options: PeerOptions[]): Promise<Peer[]> {
     for (const other of peers.slice(0, index)) await peer.node.dial(other.node.getMultiaddrs())
   }
   return peers
-}
-
-const refuse = async (): Promise<never> => {
-  throw new Error('this test asks for nothing of the kind')
-}
-
-/** For a peer that nobody shall ask. */
-export const refusingHandlers: PackageProtocolHandlers = {
-  getPackage: refuse,
-  searchPackages: refuse,
-  publishPackage: refuse,
-  catalogueSummary: refuse,
-  recordIds: refuse,
-  records: refuse,
-  block: refuse,
-  holdings: refuse,
-  announceHoldings: refuse
 }

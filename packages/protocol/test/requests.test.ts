@@ -1,21 +1,22 @@
 import { encode } from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
-import { describeContent, makeRelease, seededBytes } from '@registry/testing'
-import { PROTOCOL_LIMITS } from '@registry/types'
+import { describeContent, makeRelease, refusingHandlers, seededBytes } from '@registry/testing'
+import { type CatalogueHoldings, PROTOCOL_LIMITS } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BLOCK } from '../src/content.ts'
 import { FrameDecoder, frameLength } from '../src/frame-decoder.ts'
 import { PACKAGE_PROTOCOL_DEFAULTS, packageProtocol } from '../src/index.ts'
 import { encodeMessage, parseResponse, type ResponseMessage } from '../src/message.ts'
 import { MAX_UNANSWERED_BYTES } from '../src/method.ts'
-import { type Peer, type PeerOptions, refusingHandlers, startPeers } from './peers.ts'
+import { RECONCILE } from '../src/reconcile.ts'
+import { type Peer, type PeerOptions, startPeers } from './peers.ts'
 
-const SYNC_ID = '/p2p-registry/test/sync/1.0.0'
+const RECONCILE_ID = '/p2p-registry/test/reconcile/1.0.0'
 const CONTENT_ID = '/p2p-registry/test/content/1.0.0'
 const LOOKUP_ID = '/p2p-registry/test/lookup/1.0.0'
 const { requestTimeoutMs, idleTimeoutMs } = PACKAGE_PROTOCOL_DEFAULTS
 const { cid: CID } = describeContent(seededBytes('content'))
-const SUMMARY = { fingerprint: new Uint8Array(32), records: 7 }
+const FULL: CatalogueHoldings = { mode: 'full' }
 
 /** A peer that answers as told and one that asks, connected. */
 async function pair(answering: PeerOptions = {}, asking: PeerOptions = {}): Promise<[Peer, Peer]> {
@@ -110,17 +111,17 @@ describe('asking', () => {
   it('refuses one request more than may wait, and takes it when one was answered', async () => {
     const { open, passed } = gate()
     const [answerer, asker] = await pair(
-      { handlers: { catalogueSummary: () => passed.then(() => SUMMARY) } },
+      { handlers: { holdsCatalogue: () => passed.then(() => FULL) } },
       { init: { maxPendingRequests: 2 } }
     )
-    const first = [1, 2].map(() => asker.protocol.catalogueSummary(answerer.id))
-    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+    const first = [1, 2].map(() => asker.protocol.holdsCatalogue(answerer.id))
+    await expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
       code: 'ERR_TOO_MANY_REQUESTS',
       retryable: true
     })
     open()
     await Promise.all(first)
-    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    expect(await asker.protocol.holdsCatalogue(answerer.id)).toEqual(FULL)
   })
 
   it('keeps the place of a request that was given up until the peer has answered it', async () => {
@@ -129,29 +130,29 @@ describe('asking', () => {
     const [answerer, asker] = await pair(
       {
         handlers: {
-          catalogueSummary: async () => {
+          holdsCatalogue: async () => {
             asked += 1
             await passed
-            return SUMMARY
+            return FULL
           }
         }
       },
       { init: { maxPendingRequests: 1 } }
     )
     const controller = new AbortController()
-    const given = asker.protocol.catalogueSummary(answerer.id, { signal: controller.signal })
+    const given = asker.protocol.holdsCatalogue(answerer.id, { signal: controller.signal })
     await until(() => asked === 1)
     controller.abort(new Error('enough'))
     await expect(given).rejects.toThrow('enough')
     const refused = { code: 'ERR_TOO_MANY_REQUESTS' }
-    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject(refused)
+    await expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject(refused)
     open()
-    let summary: unknown
-    while (summary === undefined) {
+    let holdings: unknown
+    while (holdings === undefined) {
       await rest()
-      summary = await asker.protocol.catalogueSummary(answerer.id).catch(() => undefined)
+      holdings = await asker.protocol.holdsCatalogue(answerer.id).catch(() => undefined)
     }
-    expect(summary).toEqual(SUMMARY)
+    expect(holdings).toEqual(FULL)
     expect(asker.protocol.requestLatencies().count).toBe(1)
     expect(asker.misbehaviours).toEqual([])
   })
@@ -160,15 +161,15 @@ describe('asking', () => {
     let asked = 0
     const [answerer, asker] = await pair({
       handlers: {
-        catalogueSummary: async () => {
+        holdsCatalogue: async () => {
           asked += 1
-          return SUMMARY
+          return FULL
         }
       }
     })
     const controller = new AbortController()
-    const given = asker.protocol.catalogueSummary(answerer.id, { signal: controller.signal })
-    const kept = asker.protocol.catalogueSummary(answerer.id)
+    const given = asker.protocol.holdsCatalogue(answerer.id, { signal: controller.signal })
+    const kept = asker.protocol.holdsCatalogue(answerer.id)
     controller.abort(new Error('enough'))
     await expect(given).rejects.toThrow('enough')
     await kept
@@ -193,7 +194,7 @@ describe('asking', () => {
           const { length } = frame
           passed.then(() => {
             unanswered -= length
-            stream.send(framed(encodeMessage({ id, status: 'ok', result: ['known', 'known', 'known'] })))
+            stream.send(framed(encodeMessage({ id, status: 'ok', result: Uint8Array.of(1, 1, 1) })))
           })
         }
       })
@@ -214,12 +215,12 @@ describe('asking', () => {
   it('gives up a stream with the first request that is overdue, and opens another for the next', async () => {
     const { open, passed } = gate()
     const [answerer, asker] = await pair({
-      handlers: { catalogueSummary: () => passed.then(() => SUMMARY) }
+      handlers: { holdsCatalogue: () => passed.then(() => FULL) }
     })
-    const late = asker.protocol.catalogueSummary(answerer.id)
+    const late = asker.protocol.holdsCatalogue(answerer.id)
     const outcome = expect(late).rejects.toMatchObject({ code: 'ERR_REQUEST_TIMEOUT', retryable: true })
     await asker.clock.advance(requestTimeoutMs - 1)
-    const younger = expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+    const younger = expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE',
       retryable: true
     })
@@ -227,7 +228,7 @@ describe('asking', () => {
     await outcome
     await younger
     open()
-    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    expect(await asker.protocol.holdsCatalogue(answerer.id)).toEqual(FULL)
   })
 
   it('counts the time it takes to connect, and then stops connecting', async () => {
@@ -248,7 +249,7 @@ describe('asking', () => {
       clock: asker.clock
     })
     await protocol.start()
-    const outcome = expect(protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+    const outcome = expect(protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
       code: 'ERR_REQUEST_TIMEOUT',
       details: { timeoutMs: 500 }
     })
@@ -259,10 +260,10 @@ describe('asking', () => {
   })
 
   it('cannot ask a peer that stopped its protocols', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    await asker.protocol.catalogueSummary(answerer.id)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    await asker.protocol.holdsCatalogue(answerer.id)
     await answerer.protocol.stop()
-    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+    await expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE',
       retryable: true
     })
@@ -273,20 +274,20 @@ describe('asking', () => {
     let asked = 0
     const [answerer, asker] = await pair({
       handlers: {
-        catalogueSummary: () => {
+        holdsCatalogue: () => {
           asked += 1
-          return passed.then(() => SUMMARY)
+          return passed.then(() => FULL)
         }
       }
     })
-    const requests = Array.from({ length: 3 }, () => asker.protocol.catalogueSummary(answerer.id))
+    const requests = Array.from({ length: 3 }, () => asker.protocol.holdsCatalogue(answerer.id))
     const outcomes = Promise.allSettled(requests)
     await until(() => asked === 3)
     await answerer.node.stop()
     for (const outcome of await outcomes) {
       expect(outcome).toMatchObject({
         status: 'rejected',
-        reason: { code: 'ERR_PEER_UNREACHABLE', retryable: true, details: { method: 'catalogueSummary' } }
+        reason: { code: 'ERR_PEER_UNREACHABLE', retryable: true, details: { method: 'holdsCatalogue' } }
       })
     }
     open()
@@ -294,34 +295,36 @@ describe('asking', () => {
 
   it('does not talk with peers of another network', async () => {
     const [answerer, asker] = await pair(
-      { handlers: { catalogueSummary: async () => SUMMARY } },
+      { handlers: { holdsCatalogue: async () => FULL } },
       { init: { network: 'another' } }
     )
-    await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+    await expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE'
     })
-    await expect(answerer.protocol.catalogueSummary(asker.id)).rejects.toMatchObject({
+    await expect(answerer.protocol.holdsCatalogue(asker.id)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE'
     })
   })
 
   it('closes a stream that was unused for long, and opens another when it is needed', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    await asker.protocol.catalogueSummary(answerer.id)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    await asker.protocol.holdsCatalogue(answerer.id)
     await asker.clock.advance(idleTimeoutMs - 1)
-    expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
-    await asker.protocol.catalogueSummary(answerer.id)
+    expect(streamsOf(asker, RECONCILE_ID)).toHaveLength(1)
+    await asker.protocol.holdsCatalogue(answerer.id)
     await asker.clock.advance(idleTimeoutMs - 1)
-    expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
+    expect(streamsOf(asker, RECONCILE_ID)).toHaveLength(1)
     await asker.clock.advance(1)
-    await until(() => streamsOf(asker, SYNC_ID).length === 0 && streamsOf(answerer, SYNC_ID).length === 0)
-    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    await until(
+      () => streamsOf(asker, RECONCILE_ID).length === 0 && streamsOf(answerer, RECONCILE_ID).length === 0
+    )
+    expect(await asker.protocol.holdsCatalogue(answerer.id)).toEqual(FULL)
     expect([...asker.misbehaviours, ...answerer.misbehaviours]).toEqual([])
   })
 
   it('leaves no timer behind when it stops', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    await asker.protocol.catalogueSummary(answerer.id)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    await asker.protocol.holdsCatalogue(answerer.id)
     await asker.protocol.stop()
     expect(asker.clock.pending).toBe(0)
     await answerer.protocol.stop()
@@ -332,7 +335,7 @@ describe('asking', () => {
     /** An asker whose next requests are answered with these bytes. */
     async function answeredWith(bytes: Uint8Array): Promise<[Peer, Peer]> {
       const [answerer, asker] = await pair()
-      for (const protocol of [SYNC_ID, CONTENT_ID]) {
+      for (const protocol of [RECONCILE_ID, CONTENT_ID]) {
         await answerer.impersonate(protocol, (stream) => {
           stream.addEventListener('message', () => stream.send(bytes), { once: true })
         })
@@ -358,20 +361,20 @@ describe('asking', () => {
 
     it('is told from others by a result that is malformed, and its stream goes on', async () => {
       const answers = [
-        encodeMessage({ id: 1, status: 'ok', result: { fingerprint: new Uint8Array(31), records: 1 } }),
-        encodeMessage({ id: 2, status: 'ok', result: SUMMARY })
+        encodeMessage({ id: 1, status: 'ok', result: 'whole' }),
+        encodeMessage({ id: 2, status: 'ok', result: 'full' })
       ]
       const [answerer, asker] = await answeredWith(new Uint8Array(Buffer.concat(answers.map(framed))))
-      const [first, second] = [1, 2].map(() => asker.protocol.catalogueSummary(answerer.id))
+      const [first, second] = [1, 2].map(() => asker.protocol.holdsCatalogue(answerer.id))
       await expect(first).rejects.toMatchObject({ code: 'ERR_PROTOCOL' })
-      expect(await second).toEqual(SUMMARY)
+      expect(await second).toEqual(FULL)
       expect(asker.misbehaviours).toHaveLength(1)
-      expect(streamsOf(asker, SYNC_ID)).toHaveLength(1)
+      expect(streamsOf(asker, RECONCILE_ID)).toHaveLength(1)
     })
 
     it('is told from others by having no answer where there must be one', async () => {
       const [answerer, asker] = await answeredWith(framed(encodeMessage({ id: 1, status: 'not-found' })))
-      await expect(asker.protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({
+      await expect(asker.protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({
         code: 'ERR_PROTOCOL'
       })
       expect(asker.misbehaviours).toHaveLength(1)
@@ -379,21 +382,21 @@ describe('asking', () => {
 
     it('may answer what was not asked sixteen times, and no more', async () => {
       const stray = (id: number): Uint8Array => framed(encodeMessage({ id, status: 'busy' }))
-      const answer = framed(encodeMessage({ id: 1, status: 'ok', result: SUMMARY }))
+      const answer = framed(encodeMessage({ id: 1, status: 'ok', result: 'full' }))
       const strays = (count: number): Uint8Array[] =>
         Array.from({ length: count }, (_, index) => stray(100 + index))
       const [patient, asker] = await answeredWith(new Uint8Array(Buffer.concat([...strays(16), answer])))
-      expect(await asker.protocol.catalogueSummary(patient.id)).toEqual(SUMMARY)
+      expect(await asker.protocol.holdsCatalogue(patient.id)).toEqual(FULL)
       expect(asker.misbehaviours).toEqual([])
       const [flood, other] = await answeredWith(new Uint8Array(Buffer.concat([...strays(17), answer])))
-      await expect(other.protocol.catalogueSummary(flood.id)).rejects.toMatchObject({ code: 'ERR_PROTOCOL' })
+      await expect(other.protocol.holdsCatalogue(flood.id)).rejects.toMatchObject({ code: 'ERR_PROTOCOL' })
       expect(other.misbehaviours).toHaveLength(1)
     })
 
     it('cannot answer a request that was not sent yet', async () => {
       const [answerer, asker] = await pair()
-      const status = (id: number, result: string[]): Uint8Array =>
-        framed(encodeMessage({ id, status: 'ok', result }))
+      const status = (id: number, byte: number): Uint8Array =>
+        framed(encodeMessage({ id, status: 'ok', result: new Uint8Array(3).fill(byte) }))
       await answerer.impersonate(LOOKUP_ID, (stream) => {
         const decoder = new FrameDecoder(2 ** 20)
         let received = 0
@@ -403,10 +406,10 @@ describe('asking', () => {
             received += 1
             // The credit is used up by five; the sixth waits to be sent.
             if (received === 5) {
-              stream.send(status(6, ['refused', 'refused', 'refused']))
-              for (let id = 1; id <= 5; id++) stream.send(status(id, ['known', 'known', 'known']))
+              stream.send(status(6, 3))
+              for (let id = 1; id <= 5; id++) stream.send(status(id, 1))
             }
-            if (received === 6) stream.send(status(6, ['accepted', 'accepted', 'accepted']))
+            if (received === 6) stream.send(status(6, 0))
           }
         })
       })
@@ -492,7 +495,7 @@ describe('answering', () => {
         await passed
         return ['known' as const]
       },
-      catalogueSummary: async () => SUMMARY
+      holdsCatalogue: async () => FULL
     }
     const [answerer, asker, other] = await startPeers({ handlers }, {}, {})
     if (answerer === undefined || asker === undefined || other === undefined) throw new Error('unreachable')
@@ -506,7 +509,7 @@ describe('answering', () => {
     await until(() => streamsOf(answerer, LOOKUP_ID).some(({ readStatus }) => readStatus === 'paused'))
     await asker.node.stop()
     open()
-    expect(await other.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    expect(await other.protocol.holdsCatalogue(answerer.id)).toEqual(FULL)
   })
 
   it('gives no more answers to a peer that does not read them, and drops it after a time', async () => {
@@ -549,30 +552,30 @@ describe('answering', () => {
   })
 
   it.each<[string, Uint8Array]>([
-    ['a frame above the limit', frameLength(128 * 1024 + 1)],
+    ['a frame above the limit', frameLength(RECONCILE.maxRequestBytes + 1)],
     ['an empty frame', Uint8Array.of(0)],
     ['a frame that is no message', framed(seededBytes('garbage', 100))],
-    ['a request without an id', framed(encode({ method: 'catalogueSummary', params: null }))],
+    ['a request without an id', framed(encode({ method: 'holdsCatalogue', params: null }))],
     ['a message that is nested without end', framed(new Uint8Array(100_000).fill(0x81))]
   ])('ends the stream on which comes %s, and no other', async (_, bytes) => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    const stream = await asker.open(answerer, SYNC_ID)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    const stream = await asker.open(answerer, RECONCILE_ID)
     const { ended } = listen(stream)
     stream.send(bytes)
     await ended
     expect(answerer.misbehaviours).toMatchObject([{ peerId: asker.id }])
-    expect(await asker.protocol.catalogueSummary(answerer.id)).toEqual(SUMMARY)
+    expect(await asker.protocol.holdsCatalogue(answerer.id)).toEqual(FULL)
   })
 
   it('refuses parameters out of bounds and methods it does not have, and goes on', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    const stream = await asker.open(answerer, SYNC_ID)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    const stream = await asker.open(answerer, RECONCILE_ID)
     const responses = listen(stream)
     const answerTo = (bytes: Uint8Array): Promise<ResponseMessage> => {
       stream.send(bytes)
       return responses.next()
     }
-    expect(await answerTo(request(1, 'recordIds', { kind: 'owner', limit: 2049 }))).toEqual({
+    expect(await answerTo(request(1, 'recordIds', [null, 2049, null]))).toEqual({
       id: 1,
       status: 'error',
       error: 'ERR_BAD_REQUEST'
@@ -585,7 +588,7 @@ describe('answering', () => {
       status: 'error',
       error: 'ERR_UNKNOWN_METHOD'
     })
-    expect(await answerTo(request(4, 'catalogueSummary'))).toEqual({ id: 4, status: 'ok', result: SUMMARY })
+    expect(await answerTo(request(4, 'holdsCatalogue'))).toEqual({ id: 4, status: 'ok', result: 'full' })
     expect(answerer.misbehaviours).toMatchObject([{ peerId: asker.id }])
   })
 
@@ -610,41 +613,41 @@ describe('answering', () => {
 
   it('answers what it was asked before the asker closed its side', async () => {
     const { open, passed } = gate()
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: () => passed.then(() => SUMMARY) } })
-    const stream = await asker.open(answerer, SYNC_ID)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: () => passed.then(() => FULL) } })
+    const stream = await asker.open(answerer, RECONCILE_ID)
     const responses = listen(stream)
-    for (let id = 1; id <= 6; id++) stream.send(request(id, 'catalogueSummary'))
+    for (let id = 1; id <= 6; id++) stream.send(request(id, 'holdsCatalogue'))
     await stream.close()
     open()
     for (let id = 1; id <= 6; id++) expect(await responses.next()).toMatchObject({ id, status: 'ok' })
     await responses.ended
-    await until(() => streamsOf(answerer, SYNC_ID).length === 0)
+    await until(() => streamsOf(answerer, RECONCILE_ID).length === 0)
   })
 
   it('ends a stream on which nothing is asked, later than the asker would', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    const stream = await asker.open(answerer, SYNC_ID)
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    const stream = await asker.open(answerer, RECONCILE_ID)
     const responses = listen(stream)
-    stream.send(request(1, 'catalogueSummary'))
+    stream.send(request(1, 'holdsCatalogue'))
     await responses.next()
     await answerer.clock.advance(idleTimeoutMs + requestTimeoutMs - 1)
-    expect(streamsOf(answerer, SYNC_ID)).toHaveLength(1)
+    expect(streamsOf(answerer, RECONCILE_ID)).toHaveLength(1)
     await answerer.clock.advance(1)
     await responses.ended
     expect(answerer.misbehaviours).toEqual([])
   })
 
   it('allows a peer two streams of a protocol', async () => {
-    const [answerer, asker] = await pair({ handlers: { catalogueSummary: async () => SUMMARY } })
-    const streams = await Promise.all([1, 2].map(() => asker.open(answerer, SYNC_ID)))
+    const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
+    const streams = await Promise.all([1, 2].map(() => asker.open(answerer, RECONCILE_ID)))
     for (const stream of streams) {
       const responses = listen(stream)
-      stream.send(request(1, 'catalogueSummary'))
+      stream.send(request(1, 'holdsCatalogue'))
       await responses.next()
     }
     await expect(
       (async () => {
-        const third = await asker.open(answerer, SYNC_ID)
+        const third = await asker.open(answerer, RECONCILE_ID)
         await closed(third)
         throw new Error('closed')
       })()
@@ -657,18 +660,18 @@ describe('answering', () => {
     let asked = false
     const [answerer, asker] = await pair({
       handlers: {
-        catalogueSummary: async () => {
+        holdsCatalogue: async () => {
           asked = true
           await passed
           done = true
-          return SUMMARY
+          return FULL
         }
       }
     })
-    const failed = asker.protocol.catalogueSummary(answerer.id).catch((error: unknown) => error)
+    const failed = asker.protocol.holdsCatalogue(answerer.id).catch((error: unknown) => error)
     await until(() => asked)
     await asker.node.hangUp(answerer.node.peerId)
-    await until(() => streamsOf(answerer, SYNC_ID).length === 0)
+    await until(() => streamsOf(answerer, RECONCILE_ID).length === 0)
     expect(await failed).toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
     let stopped = false
     const stop = answerer.protocol.stop().then(() => {
@@ -702,6 +705,6 @@ describe('starting', () => {
     })
     await expect(protocol.start()).rejects.toThrow('taken')
     expect(registered).toEqual(new Set())
-    await expect(protocol.catalogueSummary(answerer.id)).rejects.toMatchObject({ code: 'ERR_NOT_RUNNING' })
+    await expect(protocol.holdsCatalogue(answerer.id)).rejects.toMatchObject({ code: 'ERR_NOT_RUNNING' })
   })
 })

@@ -47,6 +47,7 @@ export {
   memoryStore
 } from './memory-store.ts'
 export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
+export { refusingHandlers } from './refusing-handlers.ts'
 export {
   makeAttestation,
   makeRelease,

@@ -23,6 +23,7 @@ it('exports what it promises and nothing else', () => {
       "peerDiscoveryContract",
       "readCorpusPacks",
       "readCorpusReleases",
+      "refusingHandlers",
       "registryContract",
       "registryStoreContract",
       "seededBytes",
