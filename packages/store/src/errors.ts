@@ -120,3 +120,16 @@ export class NewerSchemaError extends RegistryError<'ERR_NEWER_SCHEMA'> {
     })
   }
 }
+
+/** The thread that was checking a record ended before it was done; nothing is said of the record. */
+export class VerificationFailedError extends RegistryError<'ERR_VERIFICATION_FAILED'> {
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super('ERR_VERIFICATION_FAILED', `A record could not be checked: ${reason}`, {
+      retryable: true,
+      hint: 'Hand the record over again.',
+      details: { reason },
+      cause
+    })
+  }
+}
