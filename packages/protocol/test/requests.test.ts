@@ -1,14 +1,16 @@
 import { encode } from '@ipld/dag-cbor'
 import type { Stream } from '@libp2p/interface'
 import { describeContent, makeRelease, refusingHandlers, seededBytes } from '@registry/testing'
-import { type CatalogueHoldings, PROTOCOL_LIMITS } from '@registry/types'
+import { type CatalogueHoldings, PROTOCOL_LIMITS, RegistryError } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { BLOCK } from '../src/content.ts'
+import { BLOCK, CONTENT } from '../src/content.ts'
 import { FrameDecoder, frameLength } from '../src/frame-decoder.ts'
-import { PACKAGE_PROTOCOL_DEFAULTS, packageProtocol } from '../src/index.ts'
+import { MAX_ANSWERED_BYTES, PACKAGE_PROTOCOL_DEFAULTS, packageProtocol } from '../src/index.ts'
+import { LOOKUP } from '../src/lookup.ts'
 import { encodeMessage, parseResponse, type ResponseMessage } from '../src/message.ts'
-import { MAX_UNANSWERED_BYTES } from '../src/method.ts'
+import { MAX_UNANSWERED_BYTES, type ProtocolShape } from '../src/method.ts'
 import { RECONCILE } from '../src/reconcile.ts'
+import { SNAPSHOT } from '../src/snapshot.ts'
 import { type Peer, type PeerOptions, startPeers } from './peers.ts'
 
 const RECONCILE_ID = '/p2p-registry/test/reconcile/1.0.0'
@@ -322,6 +324,43 @@ describe('asking', () => {
     expect([...asker.misbehaviours, ...answerer.misbehaviours]).toEqual([])
   })
 
+  it('counts into the meter of a request what was sent of it, and the answer while somebody waits', async () => {
+    const { open, passed } = gate()
+    let asked = 0
+    const [answerer, asker] = await pair({
+      handlers: {
+        block: async () => {
+          asked += 1
+          await passed
+          return seededBytes('block', 1000)
+        }
+      }
+    })
+    const [given, unsent, kept] = [1, 2, 3].map(() => ({ sentBytes: 0, receivedBytes: 0, roundTrips: 0 }))
+    if (given === undefined || unsent === undefined || kept === undefined) throw new Error('unreachable')
+    const controller = new AbortController()
+    const { signal } = controller
+    const early = new AbortController()
+    const outcomes = Promise.allSettled([
+      asker.protocol.block(answerer.id, CID, { meter: unsent, signal: early.signal }),
+      asker.protocol.block(answerer.id, CID, { meter: given, signal })
+    ])
+    early.abort()
+    const answered = asker.protocol.block(answerer.id, CID, { meter: kept })
+    await until(() => asked === 2)
+    controller.abort()
+    await outcomes
+    open()
+    await answered
+    const sentBytes = request(2, 'block', BLOCK.encodeParams(CID)).length
+    const receivedBytes = framed(
+      encodeMessage({ id: 2, status: 'ok', result: seededBytes('block', 1000) })
+    ).length
+    expect(unsent).toEqual({ sentBytes: 0, receivedBytes: 0, roundTrips: 0 })
+    expect(given).toEqual({ sentBytes, receivedBytes: 0, roundTrips: 0 })
+    expect(kept).toEqual({ sentBytes, receivedBytes, roundTrips: 1 })
+  })
+
   it('leaves no timer behind when it stops', async () => {
     const [answerer, asker] = await pair({ handlers: { holdsCatalogue: async () => FULL } })
     await asker.protocol.holdsCatalogue(answerer.id)
@@ -455,6 +494,54 @@ describe('answering', () => {
     for (let answered = 0; answered < count; answered++) expect((await responses.next()).status).toBe('ok')
     expect(most).toBe(8)
     expect(answerer.misbehaviours).toEqual([])
+  })
+
+  it.each<[ProtocolShape, string, unknown]>([
+    [LOOKUP, 'lookupName', { name: 'example' }],
+    [RECONCILE, 'holdsCatalogue', null],
+    [SNAPSHOT, 'snapshot', { scope: null }],
+    [CONTENT, 'block', BLOCK.encodeParams(CID)]
+  ])('works on no more requests at once than $name allows', async (shape, method, params) => {
+    const { open, passed } = gate()
+    let working = 0
+    const work = async (): Promise<never> => {
+      working += 1
+      await passed
+      throw new RegistryError('ERR_REFUSED', 'enough')
+    }
+    const [answerer, asker] = await pair({
+      handlers: { lookupName: work, holdsCatalogue: work, snapshot: work, block: work }
+    })
+    const stream = await asker.open(answerer, `/p2p-registry/test/${shape.name}/1.0.0`)
+    const responses = listen(stream)
+    for (let id = 1; id <= 20; id++) stream.send(request(id, method, params))
+    await until(() => working === shape.maxConcurrentRequests)
+    await rest()
+    expect(working).toBe(shape.maxConcurrentRequests)
+    open()
+    for (let id = 1; id <= 20; id++) expect(await responses.next()).toMatchObject({ error: 'ERR_REFUSED' })
+  })
+
+  it('gives none of an answer that a handler made larger than the protocol allows', async () => {
+    const symbols = new Uint8Array(MAX_ANSWERED_BYTES + 1)
+    const chunk = { fingerprint: seededBytes('fingerprint'), records: 7, from: 0, count: 1, symbols }
+    const [answerer, asker] = await pair({
+      handlers: {
+        symbols: async () => chunk,
+        snapshot: async () => ({ records: Array.from({ length: 9 }, () => new Uint8Array(60_000)) })
+      }
+    })
+    const scope = { kind: 'all' } as const
+    for (const asked of [
+      asker.protocol.symbols(answerer.id, { scope, from: 0, count: 1 }),
+      asker.protocol.snapshot(answerer.id, { scope })
+    ]) {
+      await expect(asked).rejects.toMatchObject({
+        code: 'ERR_REMOTE',
+        details: { code: 'ERR_INVALID_VALUE' }
+      })
+    }
+    expect(asker.misbehaviours).toEqual([])
   })
 
   it('keeps no more than twice the credit of a peer that asks without end', async () => {
