@@ -1,7 +1,8 @@
 import { InvalidValueError } from '@registry/types'
 import { EncodedSymbols, FIELDS } from './encoding.ts'
 import { InvalidSymbolsError, SetChangedError } from './errors.ts'
-import { MAX_SYMBOLS, Mapping, SHORT_ID_BYTES } from './mapping.ts'
+import { MAX_SYMBOLS, Mapping, membership, SHORT_ID_BYTES } from './mapping.ts'
+import { symbolsFor } from './symbols-for.ts'
 
 export interface DecoderInit {
   /** More coded symbols than these are refused. @default 65_536 */
@@ -24,6 +25,11 @@ export interface Decoder {
   readonly done: boolean
   /** The symbols contradict each other: these are not the symbols of two sets. No further ones can help. */
   readonly failed: boolean
+  /**
+   * How many symbols in all are likely to be enough, as those received show it; above `received` unless it is done. It
+   * tells far better than probes how many differences there are. More than a sketch has: there are too many.
+   */
+  readonly needed: number
   /**
    * The IDs that only the local set has, one after the other, 16 bytes each, in no order. Unless `done` they are those
    * found so far, and when it has `failed` they may be wrong. A copy.
@@ -66,6 +72,8 @@ class PeelingDecoder implements Decoder {
   #next = new Float64Array(0)
   #foundCount = 0
   #failed = false
+  /** Of the symbols from 1 on, the sum of what each of them alone says of how many differences there are. */
+  #spread = 0
 
   constructor({ maxSymbols }: Required<DecoderInit>) {
     if (!Number.isInteger(maxSymbols) || maxSymbols < 1 || maxSymbols > MAX_SYMBOLS) {
@@ -84,6 +92,13 @@ class PeelingDecoder implements Decoder {
 
   get failed(): boolean {
     return this.#failed
+  }
+
+  get needed(): number {
+    if (this.done) return this.#received
+    const least = Math.ceil(this.#received * 1.125) + 8
+    if (this.#received < 2) return least
+    return Math.max(least, symbolsFor(Math.round(this.#spread / (this.#received - 1))))
   }
 
   get onlyLocal(): Uint8Array {
@@ -105,10 +120,7 @@ class PeelingDecoder implements Decoder {
     theirs.store(this.#fields)
     ours.subtract(this.#fields)
     this.#received = end
-    for (let index = from; index < end; index++) {
-      if (!this.#isEmpty(index)) this.#open++
-      this.#candidates.push(index)
-    }
+    for (let index = from; index < end; index++) this.#receive(index, theirs.size - ours.size)
     for (let at = 0; at < this.#foundCount && !this.#failed; at++) {
       if ((this.#next[at] ?? 0) < end) this.#takeAway(at, from)
     }
@@ -131,6 +143,19 @@ class PeelingDecoder implements Decoder {
     const { local, remote } = this.#sizes
     if (ours.size !== local) throw new SetChangedError('local', local, ours.size)
     if (theirs.size !== remote) throw new SetChangedError('remote', remote, theirs.size)
+  }
+
+  /**
+   * A symbol that has come. Its count is a sum of as many independent terms as there are differences, so the square of its
+   * distance from the mean tells, on average, how many.
+   */
+  #receive(index: number, excess: number): void {
+    const count = this.#fields[index * FIELDS + 6] ?? 0
+    if (count === 1 || count === -1) this.#candidates.push(index)
+    if (!this.#isEmpty(index)) this.#open++
+    if (index === 0) return
+    const probability = membership(index)
+    this.#spread += (count - excess * probability) ** 2 / (probability * (1 - probability))
   }
 
   #reserve(symbols: number): void {

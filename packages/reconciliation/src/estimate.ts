@@ -1,4 +1,5 @@
 import { InvalidSymbolsError } from './errors.ts'
+import { membership } from './mapping.ts'
 import { MAX_PROBE_BYTES, PROBED } from './probes.ts'
 
 /** Beyond what any sketch can decode: there are too many to tell how many. */
@@ -55,9 +56,8 @@ export function estimateDifferences(localProbes: Uint8Array, remoteProbes: Uint8
 function logLikelihood(agreeing: readonly boolean[], differences: number): number {
   let sum = 0
   agreeing.forEach((agrees, at) => {
-    const index = PROBED[at] ?? 0
     // No differing ID is in the symbol, so the bits agree; else they agree half of the time.
-    const untouched = index === 0 ? 0 : ((2 * index + 1) / (2 * index + 3)) ** (2 * differences)
+    const untouched = (1 - membership(PROBED[at] ?? 0)) ** differences
     sum += Math.log(agrees ? 1 + untouched : 1 - untouched)
   })
   return sum

@@ -98,6 +98,11 @@ export class Mapping {
   }
 }
 
+/** The probability that a short ID is in the symbol `index`. */
+export function membership(index: number): number {
+  return index === 0 ? 1 : 1 - ((2 * index + 1) / (2 * index + 3)) ** 2
+}
+
 /** Of a set of `size`, how many members are expected in the symbol `index`; whole, rounded down. */
 export function expectedCount(size: number, index: number): number {
   if (index === 0) return size
