@@ -44,7 +44,7 @@ export class P2PRegistryBuilder {
 
   /** Settings that differ from the defaults, key by key; a later call wins. */
   withConfig(overrides: P2PConfigOverrides): this {
-    const { network, security, bootstrap, dht, gossipsub, sync, storage, limits } = this.#config
+    const { network, security, bootstrap, dht, gossipsub, sync, catalogue, storage, limits } = this.#config
     this.#config = {
       network: { ...network, ...overrides.network },
       security: { ...security, ...overrides.security },
@@ -52,6 +52,7 @@ export class P2PRegistryBuilder {
       dht: { ...dht, ...overrides.dht },
       gossipsub: { ...gossipsub, ...overrides.gossipsub },
       sync: { ...sync, ...overrides.sync },
+      catalogue: { ...catalogue, ...overrides.catalogue },
       storage: { ...storage, ...overrides.storage },
       limits: { ...limits, ...overrides.limits }
     }

@@ -14,11 +14,11 @@ export const SECURITY_DEFAULTS: Readonly<SecurityConfig> = Object.freeze({
 
 /**
  * Every setting as it is unless changed, put together from the layers that read them, as a copy of the caller's own. What
- * follows from other settings is left out: the name of the DHT's protocol and the path of the peer's key.
+ * follows from other settings is left out: the name of the DHT's protocol, the path of the peer's key, and the shards it keeps.
  */
 export function defaultConfig(): PeerConfig {
   const { protocolName: _, ...dht } = BEHAVIOUR_DEFAULTS.dht
-  const { network, bootstrap, gossipsub, sync, limits } = BEHAVIOUR_DEFAULTS
+  const { network, bootstrap, gossipsub, sync, catalogue, limits } = BEHAVIOUR_DEFAULTS
   return {
     network: {
       ...network,
@@ -31,6 +31,7 @@ export function defaultConfig(): PeerConfig {
     dht,
     gossipsub: { ...gossipsub },
     sync: { ...sync },
+    catalogue: { ...catalogue },
     storage: { quotaBytes: REGISTRY_STORE_DEFAULTS.quotaBytes },
     limits: { ...limits, maxPackageBytes: REGISTRY_DEFAULTS.maxPackageBytes }
   }

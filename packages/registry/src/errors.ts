@@ -1,4 +1,12 @@
-import { type OwnerId, type PackageName, RegistryError, type Version } from '@registry/types'
+import {
+  type CatalogueImportReport,
+  formatPackageReference,
+  type OwnerId,
+  type PackageName,
+  type PackageReference,
+  RegistryError,
+  type Version
+} from '@registry/types'
 
 /** Asked before `start` or after `stop`. */
 export class NotRunningError extends RegistryError<'ERR_NOT_RUNNING'> {
@@ -11,7 +19,7 @@ export class NotRunningError extends RegistryError<'ERR_NOT_RUNNING'> {
 export class VersionExistsError extends RegistryError<'ERR_VERSION_EXISTS'> {
   constructor(owner: OwnerId, name: PackageName, version: Version) {
     super('ERR_VERSION_EXISTS', `@${owner}/${name}@${version} is published already`, {
-      hint: 'Raise the version in the manifest, or give another one.',
+      hint: 'Raise the version in the manifest, or give another one; the number of one unpublished is burned.',
       details: { owner, name, version }
     })
   }
@@ -24,7 +32,7 @@ export class VersionConflictedError extends RegistryError<'ERR_VERSION_CONFLICTE
       'ERR_VERSION_CONFLICTED',
       `The owner of @${owner}/${name} signed ${cids.length} contents for ${version}: ${cids.join(', ')}`,
       {
-        hint: 'Ask for another version, and its owner for an explanation.',
+        hint: 'Ask for another version, or pin the content you trust by its integrity; ask its owner for an explanation.',
         details: { owner, name, version, cids: [...cids] }
       }
     )
@@ -51,4 +59,85 @@ export class CorruptNamesError extends RegistryError<'ERR_CORRUPT_NAMES'> {
       cause
     })
   }
+}
+
+/** No package or no version of it is what a statement or an attestation would be about. */
+export class PackageNotFoundError extends RegistryError<'ERR_NOT_FOUND'> {
+  constructor(reference: PackageReference, versions: readonly Version[], tags: readonly string[] = []) {
+    const what = formatPackageReference(reference)
+    const there = versions.length === 0 ? '' : `; there is ${listOf(versions)}`
+    const tagged = reference.tag === undefined || tags.length === 0 ? '' : `, and the tags ${listOf(tags)}`
+    super('ERR_NOT_FOUND', `${what} is not known to this peer${there}${tagged}`, {
+      hint:
+        versions.length === 0
+          ? 'Check the spelling, or compare catalogues with other peers now: registry sync'
+          : 'Name one of the versions there are, or a range that fits one.',
+      details: { what, versions: versions.slice(0, MAX_LISTED), tags: tags.slice(0, MAX_LISTED) }
+    })
+  }
+}
+
+/** Only its owner can state something of a package. */
+export class NotOwnerError extends RegistryError<'ERR_NOT_OWNER'> {
+  constructor(name: PackageName, owners: readonly OwnerId[], self: OwnerId) {
+    const named = owners.slice(0, MAX_LISTED).map((owner) => `@${owner}/${name}`)
+    super('ERR_NOT_OWNER', `${listOf(named)} ${owners.length === 1 ? 'is' : 'are'} not yours`, {
+      hint: `This peer speaks for @${self}. Anybody can warn of a package or vouch for it: registry attest`,
+      details: { name, owners: owners.slice(0, MAX_LISTED), self }
+    })
+  }
+}
+
+/** The pinned content is none of those that are signed for what was asked for. */
+export class IntegrityMismatchError extends RegistryError<'ERR_INTEGRITY_MISMATCH'> {
+  constructor(reference: PackageReference, expected: string, found: readonly string[]) {
+    const what = formatPackageReference(reference)
+    super('ERR_INTEGRITY_MISMATCH', `No content that is signed for ${what} has the integrity ${expected}`, {
+      hint: 'Do not use it before you know why: the lock names a content that its owner does not.',
+      details: { what, expected, found: found.slice(0, MAX_LISTED) }
+    })
+  }
+}
+
+/** One thing that is wrong with a catalogue file, `offset` bytes from its beginning. */
+export interface CatalogueFileFault {
+  offset: number
+  reason: string
+}
+
+/**
+ * A catalogue file is cut off, damaged or no such file. What an import could take of it is in the catalogue, as `details.report`
+ * says; `details.faults` has the first faults.
+ */
+export class InvalidCatalogueFileError extends RegistryError<'ERR_INVALID_CATALOGUE_FILE'> {
+  readonly faults: readonly CatalogueFileFault[]
+
+  constructor(
+    path: string,
+    faults: readonly CatalogueFileFault[],
+    count: number,
+    report?: CatalogueImportReport
+  ) {
+    const [first] = faults
+    const more = count > 1 ? `, and ${count - 1} more` : ''
+    super(
+      'ERR_INVALID_CATALOGUE_FILE',
+      `${JSON.stringify(path)}: ${first?.reason} (at byte ${first?.offset}${more})`,
+      {
+        hint:
+          report === undefined
+            ? 'Copy it again, or export the catalogue anew.'
+            : 'What is whole of it was taken. Copy it again, or get the rest from other peers: registry sync',
+        details: { path, offset: first?.offset, faults, count, ...(report === undefined ? {} : { report }) }
+      }
+    )
+    this.faults = faults
+  }
+}
+
+const MAX_LISTED = 20
+
+function listOf(items: readonly string[]): string {
+  const more = items.length > MAX_LISTED ? ` and ${items.length - MAX_LISTED} more` : ''
+  return items.slice(0, MAX_LISTED).join(', ') + more
 }

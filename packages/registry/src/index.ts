@@ -9,6 +9,10 @@
 export { defaultDataDir, type P2PConfig, type P2PConfigOverrides } from '@registry/config'
 export { systemClock } from '@registry/timing'
 export {
+  type AttestationInput,
+  type CatalogueFileReport,
+  type CatalogueImportReport,
+  type Completeness,
   type ConnectedPeer,
   type FetchedPackage,
   type GetOptions,
@@ -18,6 +22,7 @@ export {
   type OwnerId,
   type P2PRegistry,
   type Package,
+  type PackageDetails,
   type PackageName,
   type PackageUpdate,
   type PublishOptions,
@@ -25,21 +30,32 @@ export {
   type PublishSource,
   parseOwnerId,
   parsePackageName,
+  parseSearchText,
   Query,
   type QueryOptions,
   type Registry,
   RegistryError,
   type RegistryStatus,
+  type SearchPage,
   type SearchResult,
+  type StatementReceipt,
   type SubscribeOptions,
   type Topic
 } from '@registry/types'
 export { type BehaviourFactory, P2PRegistryBuilder, type StoreFactory } from './builder.ts'
+export { exportCatalogueFile } from './catalogue-file/export.ts'
+export { importCatalogueFile } from './catalogue-file/import.ts'
+export { type CatalogueFileVerification, verifyCatalogueFile } from './catalogue-file/verify.ts'
 export { defaultConfig, type PeerConfig, SECURITY_DEFAULTS } from './default-config.ts'
 export {
+  type CatalogueFileFault,
   CorruptNamesError,
+  IntegrityMismatchError,
+  InvalidCatalogueFileError,
   InvalidCursorError,
+  NotOwnerError,
   NotRunningError,
+  PackageNotFoundError,
   VersionConflictedError,
   VersionExistsError
 } from './errors.ts'
@@ -76,3 +92,4 @@ export {
   type RegistryLayers
 } from './registry.ts'
 export { RETRY_DEFAULTS, type RetryOptions, retry } from './retry.ts'
+export { MAX_README_BYTES } from './statements.ts'

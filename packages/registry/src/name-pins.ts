@@ -1,4 +1,4 @@
-import { open, readFile, rename, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import {
   InvalidValueError,
   type OwnerId,
@@ -7,6 +7,7 @@ import {
   parseOwnerId,
   parsePackageName
 } from '@registry/types'
+import { writeDurably } from './durable-file.ts'
 import { CorruptNamesError } from './errors.ts'
 import { hasCode } from './packing/errors.ts'
 
@@ -56,13 +57,9 @@ async function read(path: string): Promise<Map<PackageName, OwnerId>> {
 }
 
 async function write(path: string, owners: ReadonlyMap<PackageName, OwnerId>): Promise<void> {
-  const draft = `${path}.new`
-  const file = await open(draft, 'w', 0o600)
-  try {
-    await file.writeFile(`${JSON.stringify(Object.fromEntries(owners), null, 2)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(draft, path)
+  await writeDurably(
+    path,
+    (file) => file.writeFile(`${JSON.stringify(Object.fromEntries(owners), null, 2)}\n`),
+    0o600
+  )
 }

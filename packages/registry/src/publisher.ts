@@ -83,17 +83,21 @@ export class Publisher {
         })
         const envelope = await signRelease(release, owner.signer)
         signal?.throwIfAborted()
-        const [published] = await store.publish([owner.inception, envelope])
-        if (published === undefined) throw new Error('the store published nothing and said nothing')
-        const { name, version, integrity } = published.release
-        return { owner: owner.id, name, version, id: published.id, cid: content.cid, integrity }
+        const [id] = await store.publish([owner.inception, envelope])
+        if (id === undefined) throw new Error('the store published nothing and said nothing')
+        const { name, version, integrity } = release
+        return { owner: owner.id, name, version, id, cid: content.cid, integrity }
       })
     })
   }
 
   #refuseExisting({ name, version }: Pick<Release, 'name' | 'version'>): void {
     const { store, owner } = this.#components
-    if (store.catalogue.releases(owner.id, name).some(({ release }) => release.version === version)) {
+    const key = { owner: owner.id, name, version }
+    const isReleased = store.catalogue
+      .releases(owner.id, name)
+      .some(({ release }) => release.version === version)
+    if (isReleased || store.catalogue.isUnpublished(key)) {
       throw new VersionExistsError(owner.id, name, version)
     }
   }

@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import { resolveOwner } from '@registry/identity'
 import {
   type AbortOptions,
+  type AttestationInput,
   type BlobInfo,
+  type CatalogueFileOptions,
+  type CatalogueFileReport,
+  type CatalogueImportReport,
   type Clock,
+  type Completeness,
   type ConnectedPeer,
   type DiscoveredPeer,
   type FetchedPackage,
+  formatPackageReference,
   type GetOptions,
   InvalidReferenceError,
   isRegistryError,
@@ -18,6 +24,7 @@ import {
   type OwnerIdentity,
   type P2PRegistry,
   type Package,
+  type PackageDetails,
   type PackageName,
   type PackageReference,
   type PackageUpdate,
@@ -34,16 +41,27 @@ import {
   type RegistryStatus,
   type RegistryStore,
   type ReleaseRecord,
+  type SearchPage,
   type SearchResult,
+  type StatementReceipt,
   type SubscribeOptions,
   type Topic,
   toPackage
 } from '@registry/types'
-import { NotRunningError, VersionConflictedError } from './errors.ts'
+import { exportCatalogueFile } from './catalogue-file/export.ts'
+import { importCatalogueFile } from './catalogue-file/import.ts'
+import {
+  IntegrityMismatchError,
+  NotRunningError,
+  PackageNotFoundError,
+  VersionConflictedError
+} from './errors.ts'
 import { type NamePins, openNamePins } from './name-pins.ts'
+import { type FoundPackage, readPackage } from './package-records.ts'
 import { PackageTooLargeError } from './packing/errors.ts'
-import { pickRelease } from './pick-release.ts'
+import { fittingReleases, pickRelease } from './pick-release.ts'
 import { Publisher } from './publisher.ts'
+import { Statements } from './statements.ts'
 import { follow, formatCursor, parseCursor } from './updates.ts'
 
 export interface RegistryInit {
@@ -83,6 +101,7 @@ export function createRegistry(init: RegistryInit): (components: RegistryCompone
 /** One run, from `start` to `stop`. */
 interface Run extends RegistryLayers {
   publisher: Publisher
+  statements: Statements
   pins: NamePins
   startedAtMs: number
   /** What still runs. */
@@ -122,6 +141,7 @@ class Peer implements P2PRegistry {
         this.#run = {
           ...layers,
           publisher: new Publisher({ tmpDir, maxPackageBytes }, { store, owner, clock }),
+          statements: new Statements({ store, owner, clock }),
           pins,
           startedAtMs: clock.now(),
           calls: new Map(),
@@ -164,13 +184,23 @@ class Peer implements P2PRegistry {
   }
 
   async search(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchResult[]> {
-    options.signal?.throwIfAborted()
-    const { store, behaviour } = this.#running()
-    return store.catalogue.search(parseQuery(query)).map(({ record, score }) => ({
-      package: this.#view(record),
-      score,
-      peerCount: behaviour.contentRouter.providerCount(record.release.content)
-    }))
+    return (await this.searchPage(query, options)).results
+  }
+
+  searchPage(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchPage> {
+    return this.#call(options.signal, async ({ store, behaviour }, signal) => {
+      const wanted = parseQuery(query)
+      // A further page goes on in what the first one has brought here.
+      const asksHolders = wanted.after === undefined && behaviour.isPartial()
+      const asked = asksHolders ? (await behaviour.searchHolders(wanted, { signal })).answered : 0
+      const { hits, ...rest } = store.catalogue.search(wanted)
+      const results = hits.map(({ record, ...hit }) => ({
+        package: this.#view(record),
+        peerCount: behaviour.contentRouter.providerCount(record.release.content),
+        ...hit
+      }))
+      return { results, ...rest, completeness: { ...behaviour.completeness(), askedHolders: asked } }
+    })
   }
 
   publish(source: PublishSource, options: PublishOptions = {}): Promise<PublishReceipt> {
@@ -183,16 +213,17 @@ class Peer implements P2PRegistry {
   }
 
   get(reference: string, options: GetOptions = {}): Promise<FetchedPackage | undefined> {
-    return this.#call(options.signal, async ({ behaviour, store, pins }, signal) => {
+    return this.#call(options.signal, async (run, signal) => {
+      const { behaviour, store, pins } = run
       const wanted = parsePackageReference(reference)
-      const found = this.#find(wanted)
-      if (found === undefined) return undefined
-      const { record, latest } = found
+      const { found, completeness } = await this.#find(run, wanted, signal)
+      const record = found === undefined ? undefined : choose(found, wanted, options.integrity)
+      if (record === undefined) return undefined
       const { owner, name, content: cid, size, integrity } = record.release
       if (size > this.#init.maxPackageBytes) {
         throw new PackageTooLargeError('The tarball', this.#init.maxPackageBytes, 'bytes')
       }
-      options.onProgress?.({ stage: 'resolved', package: this.#view(record, latest) })
+      options.onProgress?.({ stage: 'resolved', package: this.#view(record, found?.latest) })
       await behaviour.contentRouter.fetch(
         { cid, size, integrity },
         { signal, onProgress: (progress) => options.onProgress?.({ stage: 'fetching', ...progress }) }
@@ -200,35 +231,109 @@ class Peer implements P2PRegistry {
       this.#countDownload(store, owner, name)
       if (wanted.owner === undefined) await this.#pin(pins, name, owner)
       return {
-        package: this.#view(record, latest),
+        package: this.#view(record, found?.latest),
+        completeness,
         content: (readOptions) => this.#read({ cid, size, integrity }, readOptions)
       }
     })
   }
 
-  async metadata(reference: string): Promise<Package | undefined> {
-    const found = this.#find(parsePackageReference(reference))
-    return found === undefined ? undefined : this.#view(found.record, found.latest)
+  metadata(reference: string): Promise<Package | undefined> {
+    return this.#call(undefined, async (run, signal) => {
+      const wanted = parsePackageReference(reference)
+      const { found } = await this.#find(run, wanted, signal)
+      const record = found === undefined ? undefined : choose(found, wanted)
+      return record === undefined ? undefined : this.#view(record, found?.latest)
+    })
   }
 
   async getVersion(name: string, version: string): Promise<Package | undefined> {
-    const wanted = parseVersion(version)
-    const releases = this.#releases(parseName(name))
-    const fitting = releases.filter(({ release }) => release.version === wanted)
-    const [record] = fitting
-    if (record === undefined) return undefined
-    return this.#view(refuseConflicted(record, fitting), pickRelease(releases))
+    const range = parseVersion(version)
+    const found = await this.metadata(formatPackageReference({ ...parseName(name), range }))
+    // A version that differs in its build metadata alone fits a range, and is another.
+    return found?.version === range ? found : undefined
   }
 
-  async listVersions(name: string): Promise<Package[]> {
-    const releases = this.#releases(parseName(name))
-    const latest = pickRelease(releases)
-    return releases.map((record) => this.#view(record, latest))
+  listVersions(name: string): Promise<Package[]> {
+    return this.#call(undefined, async (run, signal) => {
+      const { found } = await this.#find(run, parseName(name), signal)
+      return (found?.releases ?? []).map((record) => this.#view(record, found?.latest))
+    })
   }
 
-  async exists(reference: string): Promise<boolean> {
-    const { range, ...name } = parsePackageReference(reference)
-    return pickRelease(this.#releases(name), range) !== undefined
+  exists(reference: string): Promise<boolean> {
+    return this.#call(undefined, async (run, signal) => {
+      const wanted = parsePackageReference(reference)
+      const { found } = await this.#find(run, wanted, signal)
+      return found !== undefined && pickRelease(found, wanted) !== undefined
+    })
+  }
+
+  details(reference: string): Promise<PackageDetails | undefined> {
+    return this.#call(undefined, async (run, signal) => {
+      const { catalogue } = run.store
+      const wanted = parsePackageReference(reference)
+      const { found, completeness } = await this.#find(run, wanted, signal)
+      if (found === undefined) return undefined
+      const { owner, name, releases, latest, distTags, readme } = found
+      // Where nothing is left to be used, the package is still there to be looked at.
+      const isAny = wanted.range === undefined && wanted.tag === undefined
+      const record = pickRelease(found, wanted) ?? (isAny ? releases[0] : undefined)
+      if (record === undefined) return undefined
+      const gone = catalogue.releases(owner, name).filter(({ unpublished }) => unpublished)
+      return {
+        package: this.#view(record, latest),
+        versions: releases.map((release) => this.#view(release, latest)),
+        unpublished: [...new Set(gone.map(({ release }) => release.version))],
+        distTags,
+        ...(readme === undefined ? {} : { readme }),
+        attestations: catalogue.attestations(owner, name),
+        completeness
+      }
+    })
+  }
+
+  tag(name: string, tag: string, version: string | null): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => statements.tag(parseName(name), tag, version))
+  }
+
+  deprecate(reference: string, message: string | null): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => statements.deprecate(parsePackageReference(reference), message))
+  }
+
+  yank(reference: string, reason: string | null): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => statements.yank(parsePackageReference(reference), reason))
+  }
+
+  unpublish(reference: string, reason = ''): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => {
+      return statements.unpublish(parsePackageReference(reference), reference, reason)
+    })
+  }
+
+  readme(name: string, content: Uint8Array | null): Promise<StatementReceipt> {
+    return this.#state(({ statements }, signal) => statements.readme(parseName(name), content, { signal }))
+  }
+
+  attest(reference: string, attestation: AttestationInput): Promise<StatementReceipt> {
+    return this.#state(async (run, signal) => {
+      const wanted = parsePackageReference(reference)
+      const { found } = await this.#find(run, wanted, signal)
+      if (found === undefined) throw new PackageNotFoundError(wanted, [])
+      return run.statements.attest(found, wanted, attestation)
+    })
+  }
+
+  exportCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueFileReport> {
+    return this.#call(options.signal, ({ store }, signal) =>
+      exportCatalogueFile(path, store.catalogue, { ...options, signal })
+    )
+  }
+
+  importCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueImportReport> {
+    return this.#call(options.signal, ({ store }, signal) =>
+      importCatalogueFile(path, store.catalogue, { ...options, signal })
+    )
   }
 
   async list(
@@ -333,27 +438,35 @@ class Peer implements P2PRegistry {
     return turn
   }
 
-  /** All releases of the package that a reference means, newest version first. */
-  #releases(reference: PackageReference): ReleaseRecord[] {
-    const { store, pins } = this.#running()
+  /** A statement or an attestation, and the news of it. */
+  #state(work: (run: Run, signal: AbortSignal) => Promise<StatementReceipt>): Promise<StatementReceipt> {
+    return this.#call(undefined, async (run, signal) => {
+      const receipt = await work(run, signal)
+      if (receipt.ids.length > 0) run.behaviour.announce()
+      return receipt
+    })
+  }
+
+  /** The package that a reference means, and what that is complete against. Where this peer has but a part, it asks others. */
+  async #find(
+    { store, behaviour, pins }: Run,
+    reference: PackageReference,
+    signal: AbortSignal
+  ): Promise<{ found: FoundPackage | undefined; completeness: Completeness }> {
+    const { name } = reference
+    const asked = behaviour.isPartial(name)
+      ? (await behaviour.lookupHolders(name, reference.owner, { signal })).answered
+      : 0
     const owner = resolveOwner({
       reference,
-      candidates: store.catalogue.ownersOf(reference.name),
+      candidates: store.catalogue.ownersOf(name),
       pins: [pins.ownerOf]
     })
-    return owner === undefined ? [] : store.catalogue.releases(owner, reference.name)
+    const found = owner === undefined ? undefined : readPackage(store.catalogue, owner, name)
+    return { found, completeness: { ...behaviour.completeness(), askedHolders: asked } }
   }
 
-  #find(
-    reference: PackageReference
-  ): { record: ReleaseRecord; latest: ReleaseRecord | undefined } | undefined {
-    const releases = this.#releases(reference)
-    const record = pickRelease(releases, reference.range)
-    if (record === undefined) return undefined
-    return { record: refuseConflicted(record, releases), latest: pickRelease(releases) }
-  }
-
-  /** `latest` stands for the package; without it, the record itself does. */
+  /** A package is as new as the release that stands for it: `latest`, or else the record itself. */
   #view(record: ReleaseRecord, latest: ReleaseRecord = record): Package {
     const { owner, name } = record.release
     return toPackage(record, {
@@ -427,12 +540,12 @@ class Peer implements P2PRegistry {
     const start = after === undefined ? position : parseCursor(after, store.catalogue)
     const end = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal])
     for await (const change of follow(store.catalogue, topic, start, end)) {
-      const { record, firstOfPackage } = change
+      const { type, record, seenMs } = change
       yield {
-        type: firstOfPackage ? 'NewPackage' : 'NewVersion',
+        type,
         packageId: `${record.release.name}@${record.release.version}`,
-        package: this.#view(record),
-        timestamp: record.firstSeenMs,
+        package: this.#view(record, store.catalogue.latest(record.release.owner, record.release.name)),
+        timestamp: seenMs,
         cursor: formatCursor(change)
       }
     }
@@ -442,14 +555,36 @@ class Peer implements P2PRegistry {
 /** Reads a name, with or without its owner, where a version has no place. @throws ERR_INVALID_REFERENCE */
 function parseName(text: string): PackageReference {
   const reference = parsePackageReference(text)
-  if (reference.range !== undefined) throw new InvalidReferenceError(text, 'a version has no place here')
+  if (reference.range !== undefined || reference.tag !== undefined) {
+    throw new InvalidReferenceError(text, 'a version has no place here')
+  }
   return reference
 }
 
-function refuseConflicted(record: ReleaseRecord, releases: readonly ReleaseRecord[]): ReleaseRecord {
-  if (!record.conflicted) return record
+/**
+ * The release that is meant: with `integrity` the one of that content, whatever else holds of its version.
+ *
+ * @throws {VersionConflictedError} ERR_VERSION_CONFLICTED; {IntegrityMismatchError} ERR_INTEGRITY_MISMATCH
+ */
+function choose(
+  found: FoundPackage,
+  reference: PackageReference,
+  integrity?: string
+): ReleaseRecord | undefined {
+  if (integrity !== undefined) {
+    const fitting = fittingReleases(found, reference)
+    const pinned = fitting.find(({ release }) => release.integrity === integrity)
+    if (pinned !== undefined || fitting.length === 0) return pinned
+    throw new IntegrityMismatchError(
+      reference,
+      integrity,
+      fitting.map(({ release }) => release.integrity)
+    )
+  }
+  const record = pickRelease(found, reference)
+  if (record?.conflicted !== true) return record
   const { owner, name, version } = record.release
-  const same = releases.filter(({ release }) => release.version === version)
+  const same = found.releases.filter(({ release }) => release.version === version)
   throw new VersionConflictedError(
     owner,
     name,

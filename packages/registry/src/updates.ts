@@ -54,18 +54,27 @@ function isOf(topic: Topic, release: Release): boolean {
   }
 }
 
+/** What `subscribe` may be told in place of a cursor: all there ever was. */
+const START = 'start'
+
 /**
  * A place in the order of one catalogue, as text. It carries the end of the record's ID, so that it is good for no other
  * catalogue, not even for one that was deleted and began anew.
  */
-export function formatCursor({ sequence, record }: CatalogueChange): string {
-  return `${sequence.toString(36)}-${record.id.slice(-16)}`
+export function formatCursor({ sequence, id }: CatalogueChange): string {
+  return `${sequence.toString(36)}-${id.slice(-16)}`
 }
 
-/** The sequence that a cursor marks. @throws {InvalidCursorError} ERR_INVALID_CURSOR */
+/**
+ * The sequence that a cursor marks. The change itself may be gone since, when another statement took its place.
+ *
+ * @throws {InvalidCursorError} ERR_INVALID_CURSOR
+ */
 export function parseCursor(cursor: string, catalogue: Catalogue): number {
+  if (cursor === START) return 0
   const sequence = /^[0-9a-z]{1,10}-[0-9a-z]{16}$/.test(cursor) ? Number.parseInt(cursor, 36) : 0
-  const [change] = sequence > 0 ? catalogue.changes({ after: sequence - 1, limit: 1 }) : []
-  if (change === undefined || formatCursor(change) !== cursor) throw new InvalidCursorError(cursor)
+  if (sequence < 1 || sequence > catalogue.sequence) throw new InvalidCursorError(cursor)
+  const [next] = catalogue.changes({ after: sequence - 1, limit: 1 })
+  if (next?.sequence === sequence && formatCursor(next) !== cursor) throw new InvalidCursorError(cursor)
   return sequence
 }

@@ -5,13 +5,18 @@ it('exports what is documented, and nothing else', () => {
   expect(Object.keys(registry).sort()).toEqual([
     'CorruptNamesError',
     'CorruptTarballError',
+    'IntegrityMismatchError',
+    'InvalidCatalogueFileError',
     'InvalidCursorError',
     'InvalidManifestError',
     'MANIFEST_FILES',
+    'MAX_README_BYTES',
     'NoManifestError',
+    'NotOwnerError',
     'NotRunningError',
     'P2PRegistryBuilder',
     'PACKING_LIMITS',
+    'PackageNotFoundError',
     'PackageTooLargeError',
     'Query',
     'REGISTRY_DEFAULTS',
@@ -29,14 +34,18 @@ it('exports what is documented, and nothing else', () => {
     'createRegistry',
     'defaultConfig',
     'defaultDataDir',
+    'exportCatalogueFile',
+    'importCatalogueFile',
     'inspectTarball',
     'isRegistryError',
     'packPackage',
     'parseOwnerId',
     'parsePackageName',
+    'parseSearchText',
     'retry',
     'systemClock',
     'unpackTarball',
-    'validatePackage'
+    'validatePackage',
+    'verifyCatalogueFile'
   ])
 })

@@ -10,12 +10,14 @@ import {
   type AbortOptions,
   type BlobInfo,
   type BlobStore,
+  type Completeness,
   type ConnectedPeer,
   type ContentId,
   type ContentRouter,
   type ContentRouterStats,
   type DiscoveredPeer,
   type FetchOptions,
+  type HolderAnswers,
   type Logger,
   type MarketplaceBehaviour,
   type NetworkStats,
@@ -23,6 +25,7 @@ import {
   type P2PRegistry,
   type PeerDiscovery,
   type PeerIdText,
+  type Query,
   RegistryError,
   type RegistryStore,
   type SyncReport
@@ -38,7 +41,8 @@ const NEIGHBOUR: ConnectedPeer = {
   direction: 'outbound',
   connectedSinceMs: 0,
   reputation: 50,
-  inSync: true
+  inSync: true,
+  comparedAtMs: 0
 }
 
 /** Fetches from a map what the store lacks, once `gate` lets it. */
@@ -111,6 +115,8 @@ export class LoneBehaviour implements MarketplaceBehaviour {
   readonly contentRouter: LoneRouter
   readonly calls: string[] = []
   failsToStart = false
+  /** What holders of the catalogue would hand over to a peer that has but a part; undefined for one that has it all. */
+  elsewhere: readonly Uint8Array[] | undefined
   readonly #store: RegistryStore
 
   constructor(store: RegistryStore) {
@@ -163,10 +169,34 @@ export class LoneBehaviour implements MarketplaceBehaviour {
   }
 
   async sync(): Promise<SyncReport[]> {
+    const report = { peerId: PEER, sent: 0, refused: 0, roundTrips: 2, bytes: 100, durationMs: 1 }
     return [
-      { peerId: PEER, received: 2, refused: 0, durationMs: 1 },
-      { peerId: PEER, received: 3, refused: 1, durationMs: 1 }
+      { ...report, received: 2 },
+      { ...report, received: 3 }
     ]
+  }
+
+  completeness(): Completeness {
+    const state = this.isPartial() ? 'partial' : 'agreed'
+    return { state, comparedAtMs: 0, agreeing: 1, compared: 1, askedHolders: 0 }
+  }
+
+  isPartial(): boolean {
+    return this.elsewhere !== undefined
+  }
+
+  searchHolders(query: Query): Promise<HolderAnswers> {
+    return this.#ask(`search ${query.keywords.join(' ')}`)
+  }
+
+  lookupHolders(name: string, owner: string | undefined): Promise<HolderAnswers> {
+    return this.#ask(`look up ${[owner, name].filter(Boolean).join('/')}`)
+  }
+
+  async #ask(call: string): Promise<HolderAnswers> {
+    this.calls.push(call)
+    const outcomes = await this.#store.catalogue.ingest(this.elsewhere ?? [])
+    return { answered: 2, received: outcomes.filter(({ status }) => status === 'accepted').length }
   }
 
   async settled(): Promise<void> {}
@@ -186,12 +216,15 @@ export class LoneBehaviour implements MarketplaceBehaviour {
       gossipDeliveryRate: null,
       requestLatencyMs: null,
       pendingAnnouncements: this.#store.outbox.size,
-      lastSyncedAtMs: null
+      lastSyncedAtMs: null,
+      completeness: this.completeness(),
+      syncing: []
     }
   }
 }
 
 async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted()
   const aborted = new Promise<never>((_, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
   })

@@ -304,7 +304,7 @@ describe('names and versions', () => {
   it('are got even when that decision cannot be written down, which is told', async () => {
     const peer = await lonePeer()
     await arrive(peer, await seededOwner('ada'), { name: 'tool' })
-    await mkdir(join(peer.dataDir, 'names.json.new'))
+    await mkdir(join(peer.dataDir, 'names.json'))
     expect(await peer.registry.get('tool')).toBeDefined()
     expect(peer.warnings).toEqual(['a name decision could not be written down'])
   })

@@ -1,5 +1,5 @@
-import { signRelease } from '@registry/identity'
-import { makeRelease, type ReleaseInput, seededOwner } from '@registry/testing'
+import { signAttestation, signRelease } from '@registry/identity'
+import { makeAttestation, makeRelease, type ReleaseInput, seededOwner } from '@registry/testing'
 import { type PackageUpdate, parsePackageName, type RegistryStore, type Topic } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import { lonePeer } from './lone-peer.ts'
@@ -61,6 +61,66 @@ describe('a subscription', () => {
       ...Array.from({ length: 200 }, (_, index) => `p${index}@1.0.0`),
       'meanwhile@1.0.0'
     ])
+  })
+
+  it('begins with all there ever was when it is told so', async () => {
+    const { registry, store } = await lonePeer()
+    await ingest(store, 'ada', { name: 'a' }, { name: 'a', version: '2.0.0' })
+    const taken = await take(registry.subscribe({ kind: 'all' }, { after: 'start' }), 2)
+    expect(ids(taken)).toEqual(['a@1.0.0', 'a@2.0.0'])
+  })
+
+  it('tells of everything that is said of a package, and what it is about', async () => {
+    const { registry, store, owner } = await lonePeer()
+    const updates = registry.subscribe({ kind: 'package', name: parsePackageName('kit') })
+    const files = (version: string) => ({ 'package.json': JSON.stringify({ name: 'kit', version }) })
+    for (const version of ['1.0.0', '1.1.0']) {
+      await registry.publish({ kind: 'files', files: files(version) })
+    }
+    await registry.tag('kit', 'beta', '1.0.0')
+    await registry.deprecate('kit@1.0.0', 'too old')
+    await registry.deprecate('kit@1.0.0', null)
+    await registry.yank('kit@1.1.0', 'broken')
+    await registry.attest('kit', { claim: 'review', text: 'fine' })
+    const rival = makeRelease({ owner: owner.id, name: 'kit', version: '1.0.0', description: 'another' })
+    await store.catalogue.ingest([await signRelease(rival, owner.signer)])
+    await registry.unpublish('kit@1.0.0')
+    const taken = await take(updates, 8)
+    expect(taken.map(({ type, packageId }) => `${type} ${packageId}`)).toEqual([
+      'NewPackage kit@1.0.0',
+      'NewVersion kit@1.1.0',
+      'MetadataUpdate kit@1.0.0',
+      // The deprecation is gone: the statement that takes it back stands in its place.
+      'MetadataUpdate kit@1.0.0',
+      'Yanked kit@1.1.0',
+      expect.stringContaining('Attested kit@'),
+      'Conflicted kit@1.0.0',
+      'Unpublished kit@1.0.0'
+    ])
+    expect(taken[4]?.package).toMatchObject({ version: '1.1.0', yanked: 'broken' })
+  })
+
+  it('goes on after a change that another has taken the place of since', async () => {
+    const { registry } = await lonePeer()
+    const updates = registry.subscribe({ kind: 'all' })
+    await registry.publish({ kind: 'files', files: { 'package.json': '{"name":"a","version":"1.0.0"}' } })
+    await registry.deprecate('a@1.0.0', 'old')
+    const [, deprecated] = await take(updates, 2)
+    expect(deprecated?.type).toBe('Deprecated')
+    await registry.deprecate('a@1.0.0', 'very old')
+    await registry.yank('a@1.0.0', '')
+    const rest = await take(registry.subscribe({ kind: 'all' }, { after: deprecated?.cursor ?? '' }), 2)
+    expect(rest.map(({ type }) => type)).toEqual(['Deprecated', 'Yanked'])
+  })
+
+  it('hears of attestations by others as soon as the package is here', async () => {
+    const { registry, store } = await lonePeer()
+    const updates = registry.subscribe({ kind: 'all' })
+    const [ada, eve] = await Promise.all([seededOwner('ada'), seededOwner('eve')])
+    await ingest(store, 'ada', { name: 'tool' })
+    const attestation = makeAttestation({ issuer: eve.id, owner: ada.id, name: 'tool', claim: 'block' })
+    await store.catalogue.ingest([eve.inception, await signAttestation(attestation, eve.signer)])
+    expect((await take(updates, 2)).map(({ type }) => type)).toEqual(['NewPackage', 'Attested'])
   })
 
   it('hears of its topic alone, and its cursor stands after what it left out', async () => {

@@ -4,7 +4,7 @@ import type { DiscoveredPeer } from './discovery.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { OwnerId, PackageName, RecordId, Version } from './names.ts'
 import type { Package, PackageDetails, PackageUpdate, Topic } from './package.ts'
-import type { Query, QueryOptions, SearchPage, SearchResult } from './query.ts'
+import type { Completeness, Query, QueryOptions, SearchPage, SearchResult } from './query.ts'
 import type { AdvisorySeverity, AttestationClaim } from './records.ts'
 
 /** What can be published: a folder or `.tgz` on disk, a tarball in memory, or files given one by one. */
@@ -42,6 +42,8 @@ export interface GetOptions extends AbortOptions {
 /** A package whose content is stored here and was compared with what its owner signed. */
 export interface FetchedPackage {
   package: Package
+  /** What the catalogue was complete against when the release was chosen. */
+  completeness: Completeness
   /** The tarball, checked against its hash once more as it is read. */
   content(options?: AbortOptions): AsyncIterable<Uint8Array>
 }
@@ -111,7 +113,10 @@ export interface Registry {
    * ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_STORAGE.
    */
   publish(source: PublishSource, options?: PublishOptions): Promise<PublishReceipt>
-  /** The newest fitting release with its verified content. @throws ERR_NO_PROVIDERS (retryable), ERR_VERSION_CONFLICTED */
+  /**
+   * The newest fitting release with its verified content. @throws ERR_NO_PROVIDERS (retryable), ERR_VERSION_CONFLICTED,
+   * ERR_INTEGRITY_MISMATCH none that fits has the integrity asked for
+   */
   get(reference: string, options?: GetOptions): Promise<FetchedPackage | undefined>
   /** As `get`, without the content; local. */
   metadata(reference: string): Promise<Package | undefined>

@@ -129,7 +129,8 @@ function quote(path: string): string {
   return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path)
 }
 
-function reasonOf(cause: unknown): string {
+/** Why something failed, as the end of a sentence. */
+export function reasonOf(cause: unknown): string {
   if (hasCode(cause, 'ENOENT')) return 'it does not exist'
   if (hasCode(cause, 'EACCES', 'EPERM')) return 'access is denied'
   if (hasCode(cause, 'ENOSPC', 'EDQUOT')) return 'there is no room left'
