@@ -9,7 +9,7 @@ import { root, type WorkspacePackage, workspacePackages } from './workspace.ts'
 const LEVELS: ReadonlyMap<string, number> = new Map(
   [
     ['types'],
-    ['config', 'identity', 'reconciliation', 'timing'],
+    ['config', 'identity', 'reconciliation', 'search', 'timing'],
     ['store', 'discovery', 'content-routing', 'protocol'],
     ['behaviour'],
     ['registry'],

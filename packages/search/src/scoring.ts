@@ -1,0 +1,379 @@
+import type { Query, ScoreExplanation } from '@registry/types'
+import { WHOLE_NAME_IMPACT, wordOfTerm } from './analysis.ts'
+import { cursorOf, type Position, positionOf } from './cursor.ts'
+import { FacetCounter } from './facets.ts'
+import { type Filter, filterOf, passing } from './filter.ts'
+import { IN_NAME, type Part } from './part.ts'
+import { type Plan, planOf, UNIT, WHOLE_IMPACT } from './plan.ts'
+import { factorOf, MAX_QUALITY, qualitySharesOf } from './quality.ts'
+import type { SearchMatch, SearchMatches } from './search-index.ts'
+import { comparePackages, ownerTailOf } from './segment-writer.ts'
+
+/** Documents to a window, whose highest sum is kept to pass over all of it. */
+const WINDOW_SHIFT = 8
+const WINDOW = 1 << WINDOW_SHIFT
+
+const FACTORS: Float64Array = Float64Array.from({ length: MAX_QUALITY + 1 }, (_, quality) =>
+  factorOf(quality)
+)
+
+/** A document among the best. */
+interface Candidate {
+  part: Part
+  document: number
+  /** What is sorted by first, the most first. */
+  key: number
+  score: number
+  /** Of the words of the plan, those that the document has. */
+  found: number
+}
+
+/** Room for the sums of one part at a time, used again by the next search. */
+export class Scoring {
+  #sums: Int32Array = new Int32Array(0)
+  /** What the word at hand gave each document so far: the best of its terms counts. */
+  #given: Int32Array = new Int32Array(0)
+  #found: Uint16Array = new Uint16Array(0)
+  #highest: Int32Array = new Int32Array(0)
+  #touched = 0
+
+  search(
+    parts: readonly Part[],
+    query: Query,
+    accept: ((packageKey: number) => boolean) | undefined
+  ): SearchMatches {
+    const after = query.after === undefined ? undefined : positionOf(query, query.after)
+    const filter = filterOf(query)
+    const plan = queryPlanOf(query, parts, filter)
+    const counter = query.facets ? new FacetCounter() : undefined
+    const limit = query.limit + 1
+    let best: Candidate[] = []
+    let total = 0
+    if (plan === undefined || plan.words.length > 0) {
+      const isLarger = (a: { part: Part }, b: { part: Part }): number =>
+        b.part.live.length - a.part.live.length
+      for (const { part, index } of parts.map((part, index) => ({ part, index })).sort(isLarger)) {
+        const marks = passing(part, filter)
+        if (marks === null) continue
+        const selection = new Selection(part, query, limit, after, best[limit - 1]?.key)
+        if (plan !== undefined) this.#sum(part, index, plan, marks)
+        total += this.#select(selection, { part, plan, marks, accept, counter })
+        best = [...best, ...selection.taken()].sort(compareCandidates).slice(0, limit)
+      }
+    }
+    const page = best.slice(0, query.limit)
+    const answer: SearchMatches = {
+      matches: page.map((candidate) => matchOf(candidate, parts, plan, query)),
+      total
+    }
+    const last = page.at(-1)
+    if (last !== undefined && best.length > page.length) answer.next = cursorOf(query, placeOf(last))
+    if (counter !== undefined) answer.facets = counter.taken()
+    return answer
+  }
+
+  /** Adds up what the words give to each document of a part. */
+  #sum(part: Part, index: number, plan: Plan, marks: Uint8Array | undefined): void {
+    const documents = part.live.length
+    if (documents > this.#sums.length) {
+      this.#sums = new Int32Array(documents)
+      this.#given = new Int32Array(documents)
+      this.#found = new Uint16Array(documents)
+      this.#highest = new Int32Array((documents + WINDOW - 1) >>> WINDOW_SHIFT)
+    }
+    this.#touched = 0
+    const { listStart, postings } = part.segment.arrays
+    for (const [place, { terms }] of plan.words.entries()) {
+      for (const { numbers, side, multiplier } of terms) {
+        const number = numbers[index] ?? -1
+        if (number === -1) continue
+        const start = listStart[2 * number + side] ?? 0
+        const end = listStart[2 * number + side + 1] ?? 0
+        if (start < end) this.#addList(postings, start, end, multiplier, 1 << place, marks)
+      }
+    }
+    const name = plan.name?.numbers[index] ?? -1
+    if (plan.name === undefined || name === -1) return
+    const end = listStart[2 * name + IN_NAME + 1] ?? 0
+    for (let at = listStart[2 * name + IN_NAME] ?? 0; at < end; at += 1) {
+      const posting = postings[at] ?? 0
+      const document = posting >>> 8
+      if ((posting & 0xff) !== WHOLE_NAME_IMPACT || this.#found[document] === 0) continue
+      const sum = (this.#sums[document] ?? 0) + plan.name.bonus
+      this.#sums[document] = sum
+      this.#raise(document >>> WINDOW_SHIFT, sum)
+    }
+  }
+
+  #raise(window: number, sum: number): void {
+    if (sum > (this.#highest[window] ?? 0)) this.#highest[window] = sum
+  }
+
+  #addList(
+    postings: Uint32Array,
+    start: number,
+    end: number,
+    multiplier: number,
+    bit: number,
+    marks: Uint8Array | undefined
+  ): void {
+    const sums = this.#sums
+    const given = this.#given
+    const found = this.#found
+    const highest = this.#highest
+    let touched = 0
+    for (let index = start; index < end; index += 1) {
+      const posting = postings[index] ?? 0
+      const document = posting >>> 8
+      if (marks !== undefined && marks[document] === 0) continue
+      const gain = (posting & 0xff) * multiplier
+      const had = found[document] ?? 0
+      let sum = sums[document] ?? 0
+      if ((had & bit) === 0) {
+        if (had === 0) touched += 1
+        found[document] = had | bit
+        sum += gain
+      } else {
+        const more = gain - (given[document] ?? 0)
+        if (more <= 0) continue
+        sum += more
+      }
+      given[document] = gain
+      sums[document] = sum
+      const window = document >>> WINDOW_SHIFT
+      if (sum > (highest[window] ?? 0)) highest[window] = sum
+    }
+    this.#touched += touched
+  }
+
+  /** Offers each document that fits to the selection and answers how many fit; leaves the sums at 0. */
+  #select(
+    selection: Selection,
+    options: {
+      part: Part
+      plan: Plan | undefined
+      marks: Uint8Array | undefined
+      accept: ((packageKey: number) => boolean) | undefined
+      counter: FacetCounter | undefined
+    }
+  ): number {
+    const { part, plan, marks, accept, counter } = options
+    const { packages, quality } = part.segment.arrays
+    const documents = part.live.length
+    const shares = plan && sharesOf(plan.words.length)
+    // Where every document has to be looked at, none is passed over.
+    const passesOver = selection.byScore && accept === undefined && counter === undefined
+    const facets = counter?.countIn(part.segment)
+    let total = plan !== undefined && passesOver ? this.#touched : 0
+    for (let start = 0; start < documents; start += WINDOW) {
+      const end = Math.min(documents, start + WINDOW)
+      const window = start >>> WINDOW_SHIFT
+      if (plan !== undefined) {
+        const highest = this.#highest[window] ?? 0
+        if (highest === 0) continue
+        this.#highest[window] = 0
+        if (passesOver && scoreOf(highest, 1, quality[start] ?? 0) < selection.least) {
+          this.#sums.fill(0, start, end)
+          this.#found.fill(0, start, end)
+          continue
+        }
+      }
+      for (let document = start; document < end; document += 1) {
+        let score: number
+        let found = 0
+        if (plan !== undefined && shares !== undefined) {
+          found = this.#found[document] ?? 0
+          if (found === 0) continue
+          const sum = this.#sums[document] ?? 0
+          this.#found[document] = 0
+          this.#sums[document] = 0
+          score = scoreOf(sum, shares[bitCount(found)] ?? 0, quality[document] ?? 0)
+        } else {
+          if (marks !== undefined && marks[document] === 0) continue
+          score = FACTORS[quality[document] ?? 0] ?? 1
+        }
+        if (accept !== undefined && !accept(packages[document] ?? 0)) continue
+        facets?.add(document)
+        if (plan === undefined || !passesOver) total += 1
+        selection.offer(document, score, found)
+      }
+    }
+    facets?.end()
+    return total
+  }
+}
+
+/** Undefined where the filter alone decides: no word is asked for, or only phrases of words that are in no list. */
+function queryPlanOf(query: Query, parts: readonly Part[], filter: Filter): Plan | undefined {
+  if (query.keywords.length === 0 && query.phrases.length === 0) return undefined
+  const plan = planOf(query, parts)
+  const isOnlyPhrases = query.keywords.length === 0 && filter.phrases.length > 0
+  return plan.words.length === 0 && isOnlyPhrases ? undefined : plan
+}
+
+/** What the sum of a document counts for when only some of the words are found: the share squared. */
+function sharesOf(words: number): Float64Array {
+  return Float64Array.from({ length: words + 1 }, (_, found) => (found / words) ** 2)
+}
+
+function scoreOf(sum: number, share: number, quality: number): number {
+  return (sum / (UNIT * WHOLE_IMPACT)) * share * (FACTORS[quality] ?? 1)
+}
+
+/** The best documents of a part, by their key and then by name. */
+class Selection {
+  readonly byScore: boolean
+  /** The least score that may still be among the best, where these are sorted by it. */
+  least: number
+  readonly #part: Part
+  readonly #sort: Query['sort']
+  readonly #limit: number
+  readonly #after: Position | undefined
+  readonly #afterRank: number
+  readonly #best: Array<Candidate & { rank: number }> = []
+
+  constructor(
+    part: Part,
+    query: Query,
+    limit: number,
+    after: Position | undefined,
+    least: number | undefined
+  ) {
+    this.#part = part
+    this.#sort = query.sort
+    this.#limit = limit
+    this.#after = after
+    this.#afterRank = after === undefined ? 0 : part.rankAfter(after)
+    this.byScore = query.sort === 'relevance'
+    this.least = least ?? Number.NEGATIVE_INFINITY
+  }
+
+  offer(document: number, score: number, found: number): void {
+    const { dependents, nameRank, updatedS } = this.#part.segment.arrays
+    let key = 0
+    if (this.byScore) key = score
+    else if (this.#sort === 'updated') key = updatedS[document] ?? 0
+    else if (this.#sort === 'dependents') key = dependents[document] ?? 0
+    if (key < this.least) return
+    const rank = nameRank[document] ?? 0
+    const after = this.#after
+    if (after !== undefined && (key > after.key || (key === after.key && rank < this.#afterRank))) return
+    const best = this.#best
+    let place = best.length
+    if (place === this.#limit) {
+      const last = best[place - 1]
+      if (last !== undefined && (key < last.key || (key === last.key && rank > last.rank))) return
+    }
+    while (place > 0) {
+      const above = best[place - 1]
+      if (above === undefined || above.key > key || (above.key === key && above.rank < rank)) break
+      place -= 1
+    }
+    best.splice(place, 0, { part: this.#part, document, key, score, found, rank })
+    if (best.length > this.#limit) best.pop()
+    if (best.length === this.#limit) this.least = Math.max(this.least, best.at(-1)?.key ?? this.least)
+  }
+
+  taken(): Candidate[] {
+    return this.#best
+  }
+}
+
+function compareCandidates(a: Candidate, b: Candidate): number {
+  return b.key - a.key || comparePackages(placeOf(a), placeOf(b))
+}
+
+function placeOf({ part, document, key }: Candidate): Position {
+  return {
+    key,
+    name: part.segment.nameOf(document),
+    owner: ownerTailOf(part.segment.ownerOf(document)),
+    package: part.segment.arrays.packages[document] ?? 0
+  }
+}
+
+function matchOf(
+  candidate: Candidate,
+  parts: readonly Part[],
+  plan: Plan | undefined,
+  query: Query
+): SearchMatch {
+  const { part, document, score } = candidate
+  const match: SearchMatch = { package: part.segment.arrays.packages[document] ?? 0, score }
+  if (query.explain) match.explanation = explain(candidate, parts.indexOf(part), plan)
+  return match
+}
+
+function explain(
+  { part, document, found }: Candidate,
+  index: number,
+  plan: Plan | undefined
+): ScoreExplanation {
+  const { dependents, providers, quality, trust, updatedS } = part.segment.arrays
+  const at = (array: ArrayLike<number>): number => array[document] ?? 0
+  const signals = {
+    dependents: at(dependents),
+    providers: at(providers),
+    updatedS: at(updatedS),
+    trust: at(trust)
+  }
+  const explanation: ScoreExplanation = {
+    terms: [],
+    bonuses: [],
+    quality: { ...qualitySharesOf(signals), factor: factorOf(at(quality)) }
+  }
+  if (plan === undefined) {
+    explanation.bonuses.push({ reason: 'no word was asked for', score: 1 })
+    return explanation
+  }
+  let sum = 0
+  for (const { word, terms } of plan.words) {
+    let most = 0
+    let best: ScoreExplanation['terms'][number] | undefined
+    for (const { term, side, how, weight, multiplier, numbers } of terms) {
+      const number = numbers[index] ?? -1
+      const impact = number === -1 ? 0 : part.impactOf(number, side, document)
+      if (impact * multiplier <= most) continue
+      most = impact * multiplier
+      best = {
+        word,
+        term: wordOfTerm(term),
+        field: side === IN_NAME ? 'name' : 'text',
+        how,
+        idf: multiplier / UNIT / weight,
+        impact: impact / WHOLE_IMPACT,
+        weight
+      }
+    }
+    sum += most
+    if (best !== undefined) explanation.terms.push(best)
+  }
+  const name = plan.name?.numbers[index] ?? -1
+  if (
+    plan.name !== undefined &&
+    name !== -1 &&
+    part.impactOf(name, IN_NAME, document) === WHOLE_NAME_IMPACT
+  ) {
+    sum += plan.name.bonus
+    explanation.bonuses.push({
+      reason: 'the whole name was asked for',
+      score: plan.name.bonus / (UNIT * WHOLE_IMPACT)
+    })
+  }
+  const words = plan.words.length
+  const share = sharesOf(words)[bitCount(found)] ?? 0
+  if (share < 1) {
+    explanation.bonuses.push({
+      reason: `${bitCount(found)} of ${words} words were found`,
+      score: (-(1 - share) * sum) / (UNIT * WHOLE_IMPACT)
+    })
+  }
+  return explanation
+}
+
+function bitCount(bits: number): number {
+  let rest = bits
+  let count = 0
+  for (; rest !== 0; count += 1) rest &= rest - 1
+  return count
+}
