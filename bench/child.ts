@@ -14,6 +14,23 @@ export async function stopProcess(child: ChildProcess): Promise<void> {
   clearTimeout(force)
 }
 
+/** The process has ended by itself. */
+export class ProcessEndedError extends Error {
+  readonly code: number | null
+  readonly signal: string | null
+
+  constructor(file: string, code: number | null, signal: string | null) {
+    super(`${file} ended with ${signal ?? `code ${code}`}`)
+    this.code = code
+    this.signal = signal
+  }
+
+  /** As V8 ends a process whose heap is full, or the system one for which it has no memory. */
+  get isOutOfMemory(): boolean {
+    return this.signal === 'SIGABRT' || this.signal === 'SIGKILL' || this.code === 134
+  }
+}
+
 /** A module run as a process of its own, with which messages are exchanged. */
 export interface Helper<Command extends Serializable, Event> {
   tell(command: Command): void
@@ -21,18 +38,24 @@ export interface Helper<Command extends Serializable, Event> {
   next<Found extends Event>(condition: (event: Event) => event is Found, signal: AbortSignal): Promise<Found>
   on(listener: (event: Event) => void): void
   stop(): Promise<void>
+  /** Ends it without a chance to do anything, as `kill -9` does. */
+  kill(): Promise<void>
 }
 
 /**
- * Starts the module `file` of this folder. It gets `init` as JSON in its first argument, and ends when its channel to
- * this process closes, however this process ends.
+ * Starts the module `file` of this folder, with more arguments for Node where they are given. It gets `init` as JSON in its
+ * first argument, and ends when its channel to this process closes, however this process ends.
  */
 export function startHelper<Command extends Serializable, Event>(
   file: string,
   init: unknown,
-  isEvent: (value: unknown) => value is Event
+  isEvent: (value: unknown) => value is Event,
+  options: { nodeArguments?: readonly string[] } = {}
 ): Helper<Command, Event> {
-  const child = fork(`${import.meta.dirname}/${file}`, [JSON.stringify(init)], { serialization: 'advanced' })
+  const child = fork(`${import.meta.dirname}/${file}`, [JSON.stringify(init)], {
+    serialization: 'advanced',
+    execArgv: [...process.execArgv, ...(options.nodeArguments ?? [])]
+  })
   const listeners = new Set<(event: Event) => void>()
   child.on('message', (message: unknown) => {
     if (!isEvent(message)) return
@@ -53,11 +76,13 @@ export function startHelper<Command extends Serializable, Event>(
         const listener = (event: Event): void => {
           if (condition(event)) settle(() => resolve(event))
         }
-        const onExit = (code: number | null): void =>
-          settle(() => reject(new Error(`${file} ended with code ${code}`)))
+        const onExit = (code: number | null, by: string | null): void =>
+          settle(() => reject(new ProcessEndedError(file, code, by)))
         const onAbort = (): void => settle(() => reject(signal.reason))
         if (signal.aborted) return reject(signal.reason)
-        if (child.exitCode !== null) return onExit(child.exitCode)
+        if (child.exitCode !== null || child.signalCode !== null) {
+          return onExit(child.exitCode, child.signalCode)
+        }
         listeners.add(listener)
         child.once('exit', onExit)
         signal.addEventListener('abort', onAbort)
@@ -65,6 +90,12 @@ export function startHelper<Command extends Serializable, Event>(
     on: (listener) => {
       listeners.add(listener)
     },
-    stop: () => stopProcess(child)
+    stop: () => stopProcess(child),
+    kill: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+    }
   }
 }

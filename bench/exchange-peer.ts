@@ -3,6 +3,7 @@ import { identify } from '@libp2p/identify'
 import { packageProtocol } from '@registry/protocol'
 import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
+import { refusingHandlers } from '@registry/testing'
 import type { PackageProtocolHandlers } from '@registry/types'
 import type { ExchangeInit, ExchangeReady } from './exchange.ts'
 import { randomBytes, seededRandom } from './random.ts'
@@ -23,15 +24,9 @@ if (asked === undefined) throw new Error('no package to serve')
 const envelopes = [owner.inception, await syntheticRecord(owner, asked, new Uint8Array(1))]
 
 const handlers: PackageProtocolHandlers = {
+  ...refusingHandlers,
   getPackage: async () => envelopes,
-  block: (_, cid) => store.blobs.block(cid),
-  searchPackages: refuse,
-  publishPackage: refuse,
-  catalogueSummary: refuse,
-  recordIds: refuse,
-  records: refuse,
-  holdings: refuse,
-  announceHoldings: refuse
+  block: (_, cid) => store.blobs.block(cid)
 }
 const node = await rawNode({
   identify: identify(),
@@ -50,10 +45,6 @@ const ready: ExchangeReady = {
   name: asked.name
 }
 process.send?.(ready)
-
-async function refuse(): Promise<never> {
-  throw new Error('this peer answers only what is measured')
-}
 
 async function* whole(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes

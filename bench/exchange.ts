@@ -10,11 +10,11 @@ import { peerIdText } from '@registry/discovery'
 import { packageProtocol } from '@registry/protocol'
 import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
+import { refusingHandlers } from '@registry/testing'
 import {
   type BlobInfo,
   type OwnerId,
   type PackageProtocol,
-  type PackageProtocolHandlers,
   type PeerIdText,
   parsePackageName,
   parseVersion,
@@ -66,7 +66,7 @@ export const exchange: Benchmark = {
           packageProtocol({ network: NETWORK })({
             registrar,
             connectionManager,
-            handlers: noHandlers,
+            handlers: refusingHandlers,
             clock: systemClock()
           })
       })
@@ -211,21 +211,6 @@ async function inParallel(count: number, atOnce: number, act: () => Promise<void
     while (left-- > 0) await act()
   }
   await Promise.all(Array.from({ length: atOnce }, work))
-}
-
-const refuse = async (): Promise<never> => {
-  throw new Error('this side only asks')
-}
-const noHandlers: PackageProtocolHandlers = {
-  getPackage: refuse,
-  searchPackages: refuse,
-  publishPackage: refuse,
-  catalogueSummary: refuse,
-  recordIds: refuse,
-  records: refuse,
-  block: refuse,
-  holdings: refuse,
-  announceHoldings: refuse
 }
 
 function isReady(value: unknown): value is ExchangeReady {

@@ -39,15 +39,15 @@ export class NegentropyStorage {
   /** The sum of all items before each place; what a tree that keeps the sums of its branches answers from. */
   readonly #sums: Uint32Array | undefined
 
-  /** @param options.sums - keep sums, so that the fingerprint of a range takes no walk over its items */
-  constructor(items: readonly NegentropyItem[], options: { sums: boolean }) {
+  /** @param options.sums - keep sums, so that the fingerprint of a range takes no walk over its items @default false */
+  constructor(items: readonly NegentropyItem[], options: { sums?: boolean } = {}) {
     const sorted = items.toSorted((a, b) => a.time - b.time || Buffer.compare(a.id, b.id))
     this.size = sorted.length
     this.#times = Float64Array.from(sorted, ({ time }) => time)
     this.#words = new Uint32Array(sorted.length * WORDS)
     this.#ids = new Uint8Array(this.#words.buffer)
     for (const [at, { id }] of sorted.entries()) this.#ids.set(id, at * ID_BYTES)
-    if (options.sums) {
+    if (options.sums === true) {
       this.#sums = new Uint32Array((sorted.length + 1) * WORDS)
       for (let at = 0; at < sorted.length; at++) {
         let carry = 0

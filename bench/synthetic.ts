@@ -41,7 +41,8 @@ export interface SyntheticPackage {
   name: string
   description: string
   category: string
-  keywords: string[]
+  keywords: readonly string[]
+  tags?: readonly string[]
 }
 
 /** Made-up packages with names, descriptions and keywords of common words; the same for the same seed. */
@@ -80,17 +81,18 @@ export function syntheticOwner(seed: number): Promise<OwnerIdentity> {
 /** A signed release of a made-up package, encoded. */
 export function syntheticRecord(
   owner: OwnerIdentity,
-  one: SyntheticPackage,
-  bytes: Uint8Array
+  one: Readonly<SyntheticPackage>,
+  bytes: Uint8Array,
+  version = '1.0.0'
 ): Promise<Uint8Array> {
   const release: Release = {
     owner: owner.id,
     name: parsePackageName(one.name),
-    version: parseVersion('1.0.0'),
+    version: parseVersion(version),
     description: one.description,
     category: one.category,
-    tags: [],
-    keywords: one.keywords,
+    tags: [...(one.tags ?? [])],
+    keywords: [...one.keywords],
     license: 'MIT',
     authors: ['A. Maker <maker@example.org>'],
     repository: `https://example.org/${one.name}`,

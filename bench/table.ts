@@ -8,9 +8,9 @@ export function table(rows: readonly Row[]): string {
     const [metric, ...to] = row.metric.split('/')
     const subject = [row.subject, ...to].join(' / ')
     const key = JSON.stringify([row.case, subject, row.unit, row.n])
-    const figure = `${metric} ${format(row.value)}`
+    const figure = row.value === null ? `${metric}` : `${metric} ${format(row.value)}`
     const line = lines.get(key)
-    if (line === undefined) lines.set(key, [row.case, subject, row.unit, sampled(row.n), figure])
+    if (line === undefined) lines.set(key, [row.case, subject, row.unit, sampled(row), figure])
     else line.push(figure)
   }
   const cells = [...lines.values()]
@@ -28,8 +28,9 @@ export function table(rows: readonly Row[]): string {
     .join('\n')
 }
 
-function sampled(n: number): string {
-  return n === 0 ? 'stated' : `n=${n}`
+function sampled({ n, metric }: Row): string {
+  if (n > 0) return `n=${n}`
+  return metric === 'target' ? 'stated' : 'not measured'
 }
 
 /** Four significant digits, and never an exponent. */
