@@ -18,6 +18,9 @@ const NEWEST_S = Date.UTC(2026, 7, 22) / 1000
 const OPENING_BYTES = 48
 /** Each later one a range of symbols and its length. */
 const ASKING_BYTES = 8
+/** The least to ask for once more: so many symbols in all, and so many times those that came. */
+const LEAST_SYMBOLS = 64
+const GROWTH = 1.25
 const ADDS = 10_000
 
 export const sync: Benchmark = {
@@ -118,7 +121,7 @@ async function measureSessions(
       return round < 0 ? 0 : keep(sums ? `${subject}-sums` : subject, session)
     }
   await alternate(
-    quick ? 1 : 5,
+    quick ? 1 : common.length >= 1_000_000 ? 5 : 15,
     {
       ours: async (round) => {
         const [mine, theirs] = sides(round, YEAR_S)
@@ -189,7 +192,8 @@ function sketchSession(local: Sketch, remote: Sketch, [mine, theirs]: readonly [
     if (found.done) break
     const next = from + count
     if (found.failed || next >= remote.capacity) throw new Error('the differences were not found')
-    count = Math.min(Math.max(found.needed - next, 1), remote.capacity - next)
+    const needed = Math.max(found.needed, Math.ceil(next * GROWTH), LEAST_SYMBOLS)
+    count = Math.min(needed, remote.capacity) - next
     meter.sent(ASKING_BYTES)
     symbols = meter.answering(() => remote.symbols(next, count))
     meter.received(ASKING_BYTES + symbols.length)
