@@ -1,9 +1,9 @@
 // The serving side of the exchange benchmark, as a process: our protocol and raw ones on one node. Started by exchange.ts.
 import { identify } from '@libp2p/identify'
 import { packageProtocol } from '@registry/protocol'
-import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
 import { refusingHandlers } from '@registry/testing'
+import { systemClock } from '@registry/timing'
 import type { PackageProtocolHandlers } from '@registry/types'
 import type { ExchangeInit, ExchangeReady } from './exchange.ts'
 import { randomBytes, seededRandom } from './random.ts'

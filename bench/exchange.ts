@@ -8,9 +8,9 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { contentRouter } from '@registry/content-routing'
 import { peerIdText } from '@registry/discovery'
 import { packageProtocol } from '@registry/protocol'
-import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
 import { refusingHandlers } from '@registry/testing'
+import { systemClock } from '@registry/timing'
 import {
   type BlobInfo,
   type OwnerId,

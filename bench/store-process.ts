@@ -1,7 +1,7 @@
 // A store in a process of its own, which may be killed. Started by catalogue.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
+import { systemClock } from '@registry/timing'
 import { Query, type RegistryStore } from '@registry/types'
 import { residentBytes, type Stall, watchStalls } from './self-observation.ts'
 import { batchesOf, recordOwners } from './signed-records.ts'

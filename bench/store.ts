@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { recordIdOf, verifyRecord } from '@registry/identity'
-import { systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
+import { systemClock } from '@registry/timing'
 import {
   type ContentId,
   type OwnerDocument,
