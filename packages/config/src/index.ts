@@ -9,6 +9,7 @@
 export type {
   BootstrapConfig,
   BootstrapNode,
+  CatalogueConfig,
   DhtConfig,
   GossipsubConfig,
   HttpConfig,

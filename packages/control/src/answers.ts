@@ -1,15 +1,25 @@
 import type { ConfigRow } from '@registry/config'
 import {
+  type AttestationRecord,
+  type CatalogueFileReport,
+  type CatalogueHoldings,
+  type CatalogueImportReport,
+  type Completeness,
   type ConnectedPeer,
   type DiscoveredPeer,
   type DiscoveryMethod,
+  type FacetCount,
+  type FetchedPackage,
   type GetProgress,
   InvalidValueError,
   type Package,
+  type PackageDetails,
   type PackageMetadata,
   type PackageUpdate,
+  type PackageUpdateType,
   type PeerIdText,
   type PublishReceipt,
+  parseAttestation,
   parseContentId,
   parseCount,
   parseList,
@@ -22,7 +32,14 @@ import {
   parseTextMap,
   parseVersion,
   type RegistryStatus,
-  type SearchResult
+  type ScoreExplanation,
+  type SearchFacets,
+  type SearchPage,
+  type SearchResult,
+  type StatementReceipt,
+  type SyncProgress,
+  type TermMatch,
+  type Version
 } from '@registry/types'
 
 // What a peer answers, read back. Fields that a newer peer adds are left out.
@@ -34,6 +51,17 @@ const METHODS = [
   'Manual',
   'Incoming'
 ] as const satisfies readonly DiscoveryMethod[]
+const UPDATES = [
+  'NewPackage',
+  'NewVersion',
+  'MetadataUpdate',
+  'Deprecated',
+  'Yanked',
+  'Unpublished',
+  'Conflicted',
+  'Attested'
+] as const satisfies readonly PackageUpdateType[]
+const TERM_MATCHES = ['exact', 'stem', 'prefix', 'contains', 'typo'] as const satisfies readonly TermMatch[]
 const MAX_LIST = 1_000_000
 const MAX_TEXT = 64 * 1024
 
@@ -66,7 +94,7 @@ export function parsePackage(value: unknown, field = 'package'): Package {
     conflicted: truth(map.conflicted, `${field}.conflicted`),
     metadata: details
   }
-  for (const key of ['author', 'license', 'repository', 'homepage'] as const) {
+  for (const key of ['author', 'license', 'repository', 'homepage', 'deprecated', 'yanked'] as const) {
     const given = optional(map, key, field)
     if (given !== undefined) result[key] = given
   }
@@ -77,15 +105,152 @@ export function parsePackages(value: unknown): Package[] {
   return parseList(parseMap(value, 'answer').packages, 'packages', MAX_LIST, parsePackage)
 }
 
-export function parseSearchResults(value: unknown): SearchResult[] {
-  return parseList(parseMap(value, 'answer').results, 'results', MAX_LIST, (item, field) => {
-    const map = parseMap(item, field)
-    return {
-      package: parsePackage(map.package, `${field}.package`),
-      score: quantity(map.score, `${field}.score`),
-      peerCount: parseCount(map.peerCount, `${field}.peerCount`)
+export function parseSearchPage(value: unknown): SearchPage {
+  const map = parseMap(value, 'answer')
+  const page: SearchPage = {
+    results: parseList(map.results, 'results', MAX_LIST, parseSearchResult),
+    total: parseCount(map.total, 'total'),
+    completeness: parseCompleteness(map.completeness)
+  }
+  const next = optional(map, 'next', 'answer')
+  if (next !== undefined) page.next = next
+  if (map.facets !== undefined) page.facets = parseFacets(map.facets)
+  return page
+}
+
+function parseSearchResult(value: unknown, field: string): SearchResult {
+  const map = parseMap(value, field)
+  const result: SearchResult = {
+    package: parsePackage(map.package, `${field}.package`),
+    score: quantity(map.score, `${field}.score`),
+    peerCount: parseCount(map.peerCount, `${field}.peerCount`)
+  }
+  if (map.explanation !== undefined) {
+    result.explanation = parseExplanation(map.explanation, `${field}.explanation`)
+  }
+  return result
+}
+
+function parseExplanation(value: unknown, field: string): ScoreExplanation {
+  const map = parseMap(value, field)
+  const quality = parseMap(map.quality, `${field}.quality`)
+  const at = (key: string): number => quantity(quality[key], `${field}.quality.${key}`)
+  return {
+    terms: parseList(map.terms, `${field}.terms`, MAX_LIST, (item, place) => {
+      const term = parseMap(item, place)
+      return {
+        word: text(term.word, `${place}.word`),
+        term: text(term.term, `${place}.term`),
+        field: oneOf(['name', 'text'], term.field, `${place}.field`),
+        how: oneOf(TERM_MATCHES, term.how, `${place}.how`),
+        idf: quantity(term.idf, `${place}.idf`),
+        impact: quantity(term.impact, `${place}.impact`),
+        weight: quantity(term.weight, `${place}.weight`)
+      }
+    }),
+    bonuses: parseList(map.bonuses, `${field}.bonuses`, MAX_LIST, (item, place) => {
+      const bonus = parseMap(item, place)
+      return { reason: text(bonus.reason, `${place}.reason`), score: quantity(bonus.score, `${place}.score`) }
+    }),
+    quality: {
+      dependents: at('dependents'),
+      providers: at('providers'),
+      recency: at('recency'),
+      trust: at('trust'),
+      factor: at('factor')
     }
-  })
+  }
+}
+
+function parseFacets(value: unknown): SearchFacets {
+  const map = parseMap(value, 'facets')
+  const counts = (key: string): FacetCount[] =>
+    parseList(map[key], `facets.${key}`, MAX_LIST, (item, place) => {
+      const count = parseMap(item, place)
+      return { value: text(count.value, `${place}.value`), count: parseCount(count.count, `${place}.count`) }
+    })
+  return {
+    category: counts('category'),
+    tag: counts('tag'),
+    license: counts('license'),
+    owner: counts('owner'),
+    keyword: counts('keyword')
+  }
+}
+
+export function parseCompleteness(value: unknown): Completeness {
+  const map = parseMap(value, 'completeness')
+  const count = (key: string): number => parseCount(map[key], `completeness.${key}`)
+  return {
+    state: oneOf(['agreed', 'behind', 'alone', 'partial'], map.state, 'completeness.state'),
+    comparedAtMs: map.comparedAtMs === null ? null : count('comparedAtMs'),
+    agreeing: count('agreeing'),
+    compared: count('compared'),
+    askedHolders: count('askedHolders')
+  }
+}
+
+export function parseDetails(value: unknown): PackageDetails {
+  const map = parseMap(value, 'details')
+  const tags = Object.entries(textMap(map.distTags, 'details.distTags'))
+  const details: PackageDetails = {
+    package: parsePackage(map.package, 'details.package'),
+    versions: parseList(map.versions, 'details.versions', MAX_LIST, parsePackage),
+    unpublished: parseList(map.unpublished, 'details.unpublished', MAX_LIST, parseVersion),
+    distTags: Object.fromEntries(tags.map(([tag, version]) => [tag, parseVersion(version)])),
+    attestations: parseList(map.attestations, 'details.attestations', MAX_LIST, parseAttestationRecord),
+    completeness: parseCompleteness(map.completeness)
+  }
+  if (map.readme !== undefined) details.readme = parseContentId(map.readme, 'details.readme')
+  return details
+}
+
+function parseAttestationRecord(value: unknown, field: string): AttestationRecord {
+  const map = parseMap(value, field)
+  return {
+    id: parseRecordId(map.id, `${field}.id`),
+    attestation: parseAttestation(map.attestation),
+    firstSeenMs: parseCount(map.firstSeenMs, `${field}.firstSeenMs`)
+  }
+}
+
+export function parseStatementReceipt(value: unknown): StatementReceipt {
+  const map = parseMap(value, 'receipt')
+  return {
+    ids: parseList(map.ids, 'receipt.ids', MAX_LIST, parseRecordId),
+    owner: parseOwnerId(map.owner, 'receipt.owner'),
+    name: parsePackageName(map.name),
+    versions: parseList(map.versions, 'receipt.versions', MAX_LIST, (item): Version => parseVersion(item))
+  }
+}
+
+export function parseFileReport(value: unknown): CatalogueFileReport {
+  const map = parseMap(value, 'report')
+  return {
+    path: text(map.path, 'report.path'),
+    records: parseCount(map.records, 'report.records'),
+    bytes: parseCount(map.bytes, 'report.bytes')
+  }
+}
+
+export function parseImportReport(value: unknown): CatalogueImportReport {
+  const map = parseMap(value, 'report')
+  const count = (key: string): number => parseCount(map[key], `report.${key}`)
+  return {
+    ...parseFileReport(map),
+    accepted: count('accepted'),
+    known: count('known'),
+    superseded: count('superseded'),
+    refused: count('refused')
+  }
+}
+
+export function parseFileProgress(value: unknown): { records: number; total: number } {
+  const map = parseMap(value, 'progress')
+  return {
+    records: parseCount(map.records, 'progress.records'),
+    total: parseCount(map.total, 'progress.total')
+  }
 }
 
 export function parseReceipt(value: unknown): PublishReceipt {
@@ -130,7 +295,19 @@ export function parseStatus(value: unknown): RegistryStatus {
     gossipDeliveryRate: share('gossipDeliveryRate'),
     requestLatencyMs: map.requestLatencyMs === null ? null : latencies(map.requestLatencyMs),
     pendingAnnouncements: count('pendingAnnouncements'),
-    lastSyncedAtMs: map.lastSyncedAtMs === null ? null : count('lastSyncedAtMs')
+    lastSyncedAtMs: map.lastSyncedAtMs === null ? null : count('lastSyncedAtMs'),
+    completeness: parseCompleteness(map.completeness),
+    syncing: parseList(map.syncing, 'status.syncing', MAX_LIST, parseSyncProgress)
+  }
+}
+
+function parseSyncProgress(value: unknown, field: string): SyncProgress {
+  const map = parseMap(value, field)
+  return {
+    peerId: parsePeerId(map.peerId, `${field}.peerId`),
+    stage: oneOf(['comparing', 'snapshot', 'reconciling', 'listing'], map.stage, `${field}.stage`),
+    received: parseCount(map.received, `${field}.received`),
+    expected: map.expected === null ? null : parseCount(map.expected, `${field}.expected`)
   }
 }
 
@@ -142,11 +319,25 @@ export function parseConnectedPeer(value: unknown, field = 'peer'): ConnectedPee
     direction: oneOf(['inbound', 'outbound'], map.direction, `${field}.direction`),
     connectedSinceMs: parseCount(map.connectedSinceMs, `${field}.connectedSinceMs`),
     reputation: quantity(map.reputation, `${field}.reputation`),
-    inSync: truth(map.inSync, `${field}.inSync`)
+    inSync: truth(map.inSync, `${field}.inSync`),
+    comparedAtMs: map.comparedAtMs === null ? null : parseCount(map.comparedAtMs, `${field}.comparedAtMs`)
   }
   const agent = optional(map, 'agent', field)
   if (agent !== undefined) peer.agent = agent
+  if (map.holds !== undefined) peer.holds = parseHoldings(map.holds, `${field}.holds`)
+  if (map.otherNetwork === true) peer.otherNetwork = true
   return peer
+}
+
+function parseHoldings(value: unknown, field: string): CatalogueHoldings {
+  const map = parseMap(value, field)
+  const mode = oneOf(['full', 'light', 'shards'], map.mode, `${field}.mode`)
+  if (mode !== 'shards') return { mode }
+  return {
+    mode,
+    bits: parseCount(map.bits, `${field}.bits`),
+    shards: parseList(map.shards, `${field}.shards`, MAX_LIST, (item, place) => parseCount(item, place))
+  }
 }
 
 export function parseConnectedPeers(value: unknown): ConnectedPeer[] {
@@ -195,10 +386,16 @@ export function parseGetProgress(value: unknown): GetProgress {
   }
 }
 
+/** The last line of a `get`. */
+export function parseFetched(value: unknown): Omit<FetchedPackage, 'content'> {
+  const map = parseMap(value, 'line')
+  return { package: parsePackage(map.package), completeness: parseCompleteness(map.completeness) }
+}
+
 export function parseUpdate(value: unknown): PackageUpdate {
   const map = parseMap(value, 'update')
   return {
-    type: oneOf(['NewPackage', 'NewVersion'], map.type, 'update.type'),
+    type: oneOf(UPDATES, map.type, 'update.type'),
     packageId: text(map.packageId, 'update.packageId'),
     package: parsePackage(map.package, 'update.package'),
     timestamp: parseCount(map.timestamp, 'update.timestamp'),

@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto'
 import type { ConfigRow } from '@registry/config'
 import {
   type AbortOptions,
+  type AttestationInput,
+  type CatalogueFileOptions,
+  type CatalogueFileReport,
+  type CatalogueImportReport,
   type ConnectedPeer,
   type DiscoveredPeer,
   type FetchedPackage,
@@ -10,6 +14,7 @@ import {
   type GetProgress,
   isRegistryError,
   type Package,
+  type PackageDetails,
   type PackageUpdate,
   type PublishReceipt,
   parseMap,
@@ -17,14 +22,16 @@ import {
   type QueryOptions,
   type Registry,
   type RegistryStatus,
+  type SearchPage,
   type SearchResult,
+  type StatementReceipt,
   type SubscribeOptions,
   type Topic
 } from '@registry/types'
-import { parseGetProgress, parsePackage, parseReceipt, parseUpdate } from './answers.ts'
+import { parseFetched, parseFileProgress, parseGetProgress, parseReceipt, parseUpdate } from './answers.ts'
 import { Connection } from './connection.ts'
 import { ContentMismatchError, UnreadableAnswerError } from './errors.ts'
-import { type ListPage, METHODS, type Method } from './methods.ts'
+import { FILE_METHODS, type FileMethod, type ListPage, METHODS, type Method } from './methods.ts'
 
 export interface ControlClientInit {
   /** `http://HOST:PORT` of the peer, as in its control file. */
@@ -60,6 +67,13 @@ export interface ControlClient extends Omit<Registry, 'publish'> {
   getVersion(name: string, version: string, options?: AbortOptions): Promise<Package | undefined>
   listVersions(name: string, options?: AbortOptions): Promise<Package[]>
   exists(reference: string, options?: AbortOptions): Promise<boolean>
+  details(reference: string, options?: AbortOptions): Promise<PackageDetails | undefined>
+  tag(name: string, tag: string, version: string | null, options?: AbortOptions): Promise<StatementReceipt>
+  deprecate(reference: string, message: string | null, options?: AbortOptions): Promise<StatementReceipt>
+  yank(reference: string, reason: string | null, options?: AbortOptions): Promise<StatementReceipt>
+  unpublish(reference: string, reason?: string, options?: AbortOptions): Promise<StatementReceipt>
+  readme(name: string, content: Uint8Array | null, options?: AbortOptions): Promise<StatementReceipt>
+  attest(reference: string, attestation: AttestationInput, options?: AbortOptions): Promise<StatementReceipt>
   list(page?: ListPage, options?: AbortOptions): Promise<Package[]>
   status(options?: AbortOptions): Promise<RegistryStatus>
   peers(options?: AbortOptions): Promise<ConnectedPeer[]>
@@ -102,18 +116,26 @@ class HttpControlClient implements ControlClient {
     return this.#call(METHODS.status, {}, options)
   }
 
-  search(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchResult[]> {
+  async search(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchResult[]> {
+    return (await this.searchPage(query, options)).results
+  }
+
+  searchPage(query: Query | QueryOptions, options: AbortOptions = {}): Promise<SearchPage> {
     return this.#call(METHODS.search, query instanceof Query ? query.toJSON() : query, options)
   }
 
-  async get(reference: string, { signal, onProgress }: GetOptions = {}): Promise<FetchedPackage | undefined> {
+  async get(
+    reference: string,
+    { signal, onProgress, integrity }: GetOptions = {}
+  ): Promise<FetchedPackage | undefined> {
     const options = signal === undefined ? {} : { signal }
-    let found: Package | undefined
+    const json = integrity === undefined ? { reference } : { reference, integrity }
+    let found: Omit<FetchedPackage, 'content'> | undefined
     try {
-      for await (const line of this.#connection.lines('get', { json: { reference } }, options)) {
+      for await (const line of this.#connection.lines('get', { json }, options)) {
         const step = this.#read(line, parseGetLine)
         if ('progress' in step) onProgress?.(step.progress)
-        else found = step.package
+        else found = step
       }
     } catch (error) {
       if (isRegistryError(error, 'ERR_NOT_FOUND')) return undefined
@@ -121,7 +143,7 @@ class HttpControlClient implements ControlClient {
     }
     if (found === undefined) throw new UnreadableAnswerError(this.url, 'it ended without a package')
     const result = found
-    return { package: result, content: (reading = options) => this.#content(result, reading) }
+    return { ...result, content: (reading = options) => this.#content(result.package, reading) }
   }
 
   metadata(reference: string, options: AbortOptions = {}): Promise<Package | undefined> {
@@ -138,6 +160,56 @@ class HttpControlClient implements ControlClient {
 
   exists(reference: string, options: AbortOptions = {}): Promise<boolean> {
     return this.#call(METHODS.exists, { reference }, options)
+  }
+
+  details(reference: string, options: AbortOptions = {}): Promise<PackageDetails | undefined> {
+    return orUndefined(this.#call(METHODS.details, { reference }, options))
+  }
+
+  tag(
+    name: string,
+    tag: string,
+    version: string | null,
+    options: AbortOptions = {}
+  ): Promise<StatementReceipt> {
+    return this.#call(METHODS.tag, { name, tag, version }, options)
+  }
+
+  deprecate(
+    reference: string,
+    message: string | null,
+    options: AbortOptions = {}
+  ): Promise<StatementReceipt> {
+    return this.#call(METHODS.deprecate, { reference, message }, options)
+  }
+
+  yank(reference: string, reason: string | null, options: AbortOptions = {}): Promise<StatementReceipt> {
+    return this.#call(METHODS.yank, { reference, reason }, options)
+  }
+
+  unpublish(reference: string, reason = '', options: AbortOptions = {}): Promise<StatementReceipt> {
+    return this.#call(METHODS.unpublish, { reference, reason }, options)
+  }
+
+  readme(name: string, content: Uint8Array | null, options: AbortOptions = {}): Promise<StatementReceipt> {
+    const base64 = content === null ? null : Buffer.from(content).toString('base64')
+    return this.#call(METHODS.readme, { name, content: base64 }, options)
+  }
+
+  attest(
+    reference: string,
+    attestation: AttestationInput,
+    options: AbortOptions = {}
+  ): Promise<StatementReceipt> {
+    return this.#call(METHODS.attest, { reference, attestation }, options)
+  }
+
+  exportCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueFileReport> {
+    return this.#callInLines(FILE_METHODS.exportCatalogue, path, options)
+  }
+
+  importCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueImportReport> {
+    return this.#callInLines(FILE_METHODS.importCatalogue, path, options)
   }
 
   list(page: ListPage = {}, options: AbortOptions = {}): Promise<Package[]> {
@@ -195,7 +267,11 @@ class HttpControlClient implements ControlClient {
     const { owner, name, version, integrity } = fetched
     const reference = formatPackageReference({ owner, name, range: version })
     const hash = createHash('sha512')
-    for await (const chunk of this.#connection.bytes('content', { json: { reference } }, options)) {
+    for await (const chunk of this.#connection.bytes(
+      'content',
+      { json: { reference, integrity } },
+      options
+    )) {
       hash.update(chunk)
       yield chunk
     }
@@ -212,6 +288,27 @@ class HttpControlClient implements ControlClient {
     return this.#read(answer, (value) => method.parseAnswer(value))
   }
 
+  async #callInLines<Report extends CatalogueFileReport>(
+    method: FileMethod<Report>,
+    path: string,
+    { signal, onProgress }: CatalogueFileOptions
+  ): Promise<Report> {
+    const options = signal === undefined ? {} : { signal }
+    let report: Report | undefined
+    for await (const line of this.#connection.lines(method.path, { json: { path } }, options)) {
+      const step = this.#read(line, (value) => {
+        const map = parseMap(value, 'line')
+        return map.progress === undefined
+          ? { report: method.parseReport(map.report) }
+          : { progress: parseFileProgress(map.progress) }
+      })
+      if ('progress' in step) onProgress?.(step.progress)
+      else report = step.report
+    }
+    if (report === undefined) throw new UnreadableAnswerError(this.url, 'it ended without a report')
+    return report
+  }
+
   /** A field that is not of its type means another version of this interface, not a mistake of the caller. */
   #read<T>(value: unknown, parse: (value: unknown) => T): T {
     try {
@@ -223,11 +320,9 @@ class HttpControlClient implements ControlClient {
   }
 }
 
-function parseGetLine(value: unknown): { progress: GetProgress } | { package: Package } {
+function parseGetLine(value: unknown): { progress: GetProgress } | Omit<FetchedPackage, 'content'> {
   const map = parseMap(value, 'line')
-  return map.progress === undefined
-    ? { package: parsePackage(map.package) }
-    : { progress: parseGetProgress(map.progress) }
+  return map.progress === undefined ? parseFetched(map) : { progress: parseGetProgress(map.progress) }
 }
 
 async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {

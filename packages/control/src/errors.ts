@@ -57,12 +57,27 @@ export class ContentMismatchError extends RegistryError<'ERR_HASH_MISMATCH'> {
   }
 }
 
+/** What may be meant by something that is not there. */
+export interface NearMisses {
+  /** The versions there are, where it is but a version that is not. */
+  versions?: readonly string[]
+  /** Packages with a name like it. */
+  suggestions?: readonly string[]
+}
+
 /** No package, or no release of it, fits; or there is no such peer. */
 export class NotFoundError extends RegistryError<'ERR_NOT_FOUND'> {
-  constructor(what: string) {
-    super('ERR_NOT_FOUND', `${what} is not known to this peer`, {
-      hint: 'Check the spelling, or compare catalogues with other peers now: registry sync',
-      details: { what }
+  constructor(what: string, { versions = [], suggestions = [] }: NearMisses = {}) {
+    const there = versions.length === 0 ? '' : `; there is ${versions.join(', ')}`
+    const search = 'Check the spelling, or compare catalogues with other peers now: registry sync'
+    const meant =
+      suggestions.length === 0 ? search : `Did you mean ${suggestions.join(' or ')}? Else: registry sync`
+    super('ERR_NOT_FOUND', `${what} is not known to this peer${there}`, {
+      hint:
+        versions.length === 0
+          ? meant
+          : 'Name one of them; what was yanked is given by its exact version alone.',
+      details: { what, versions: [...versions], suggestions: [...suggestions] }
     })
   }
 }

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ConfigRow } from '@registry/config'
 import {
+  type CatalogueFileReport,
   type FetchedPackage,
   formatPackageReference,
   isRegistryError,
@@ -24,13 +25,18 @@ import { checkCaller, checkToken } from './guard.ts'
 import { httpStatusOf } from './http-status.ts'
 import {
   CONTROL_PATH,
+  FILE_METHODS,
+  type FileMethod,
+  type GetParams,
   MAX_PARAMS_BYTES,
   METHODS,
   type Method,
-  parseReferenceParam,
+  parseGetParams,
+  parsePathParam,
   parseSubscribeParams
 } from './methods.ts'
 import { ANSWER_HEADERS, LINES, LineWriter } from './ndjson.ts'
+import { notFoundError } from './not-found.ts'
 
 export interface ControlHandlerInit {
   /** What a caller has to show; see `createControlToken`. */
@@ -89,6 +95,10 @@ class ControlHandler {
       ['content', (call) => this.#content(call)],
       ['subscribe', (call) => this.#subscribe(call)],
       ['shutdown', (call) => this.#shutdown(call)],
+      ...Object.values(FILE_METHODS).map((method): [string, (call: Call) => Promise<void>] => [
+        method.path,
+        (call) => this.#answerInLines(method, call)
+      ]),
       ...Object.values(METHODS).map((method): [string, (call: Call) => Promise<void>] => [
         method.path,
         (call) => this.#answer(method, call)
@@ -128,8 +138,20 @@ class ControlHandler {
   async #answer<Params>(method: Method<Params, unknown>, { request, response, signal }: Call): Promise<void> {
     const params = method.parseParams(await readJson(request, MAX_PARAMS_BYTES))
     const answer = await method.run(this.#components, params, { signal })
-    if (answer === undefined) throw new NotFoundError(subjectOf(params))
+    if (answer === undefined) throw await this.#notFound(subjectOf(params), signal)
     sendJson(response, 200, answer)
+  }
+
+  async #answerInLines<Report extends CatalogueFileReport>(
+    method: FileMethod<Report>,
+    { request, response, signal }: Call
+  ): Promise<void> {
+    const { path } = parsePathParam(await readJson(request, MAX_PARAMS_BYTES))
+    const lines = new LineWriter(response)
+    const onProgress = (progress: object): void => lines.offer({ progress })
+    const report = await method.run(this.#components, path, { signal, onProgress })
+    await lines.write({ report }, signal)
+    response.end()
   }
 
   async #publish({ request, response, signal }: Call): Promise<void> {
@@ -141,24 +163,27 @@ class ControlHandler {
   }
 
   async #get({ request, response, signal }: Call): Promise<void> {
-    const { reference } = parseReferenceParam(await readJson(request, MAX_PARAMS_BYTES))
+    const { reference, ...pin } = parseGetParams(await readJson(request, MAX_PARAMS_BYTES))
     const lines = new LineWriter(response)
     const fetched = await this.#components.registry.get(reference, {
+      ...pin,
       signal,
       onProgress: (progress) => lines.offer({ progress })
     })
-    if (fetched === undefined) throw new NotFoundError(reference)
+    if (fetched === undefined) throw await this.#notFound(reference, signal)
     this.#remember(fetched)
-    await lines.write({ package: fetched.package }, signal)
+    await lines.write({ package: fetched.package, completeness: fetched.completeness }, signal)
     response.end()
   }
 
   async #content({ request, response, signal }: Call): Promise<void> {
-    const { reference } = parseReferenceParam(await readJson(request, MAX_PARAMS_BYTES))
+    const params = parseGetParams(await readJson(request, MAX_PARAMS_BYTES))
+    const { reference, ...pin } = params
+    const key = keyOf(params)
     const fetched =
-      this.#resolved.get(reference) ?? (await this.#components.registry.get(reference, { signal }))
-    if (fetched === undefined) throw new NotFoundError(reference)
-    this.#resolved.delete(reference)
+      this.#resolved.get(key) ?? (await this.#components.registry.get(reference, { ...pin, signal }))
+    if (fetched === undefined) throw await this.#notFound(reference, signal)
+    this.#resolved.delete(key)
     const content = fetched.content({ signal })[Symbol.asyncIterator]()
     // Before the head, so that a content which cannot be read has a status of its own.
     const first = await content.next()
@@ -193,11 +218,21 @@ class ControlHandler {
   }
 
   #remember(fetched: FetchedPackage): void {
-    const { owner, name, version } = fetched.package
-    this.#resolved.set(formatPackageReference({ owner, name, range: version }), fetched)
+    const { owner, name, version, integrity } = fetched.package
+    const reference = formatPackageReference({ owner, name, range: version })
+    this.#resolved.set(keyOf({ reference, integrity }), fetched)
     for (const oldest of this.#resolved.keys()) {
       if (this.#resolved.size <= MAX_RESOLVED) break
       this.#resolved.delete(oldest)
+    }
+  }
+
+  /** Finding out what was meant must not hide that it was not found. */
+  async #notFound(what: string, signal: AbortSignal): Promise<RegistryError> {
+    try {
+      return await notFoundError(this.#components.registry, what, { signal })
+    } catch {
+      return new NotFoundError(what)
     }
   }
 
@@ -217,6 +252,11 @@ class ControlHandler {
     })
     return new InternalError(error)
   }
+}
+
+/** Of one version two contents may be signed. */
+function keyOf({ reference, integrity = '' }: GetParams): string {
+  return `${reference} ${integrity}`
 }
 
 function isDiskFull(error: unknown): boolean {

@@ -28,6 +28,7 @@ export {
   DiskFullError,
   HostRefusedError,
   InternalError,
+  type NearMisses,
   NoPeerError,
   NotFoundError,
   NotLocalError,
@@ -46,3 +47,4 @@ export {
 } from './handler.ts'
 export { httpStatusOf } from './http-status.ts'
 export { CONTROL_PATH, type ListPage } from './methods.ts'
+export { type NearMissSource, notFoundError } from './not-found.ts'

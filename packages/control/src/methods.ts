@@ -1,15 +1,24 @@
+import { isAbsolute } from 'node:path'
 import type { ConfigRow } from '@registry/config'
 import {
   type AbortOptions,
+  ADVISORY_SEVERITIES,
+  ATTESTATION_CLAIMS,
+  type AttestationInput,
+  type CatalogueFileOptions,
+  type CatalogueFileReport,
+  type CatalogueImportReport,
   type ConnectedPeer,
   type DiscoveredPeer,
   InvalidValueError,
   type OwnerId,
   type P2PRegistry,
   type Package,
+  type PackageDetails,
   type PackageName,
   parseCount,
   parseMap,
+  parseOneOf,
   parseOptionalText,
   parseOwnerId,
   parsePackageName,
@@ -17,18 +26,23 @@ import {
   parseText,
   type QueryOptions,
   type RegistryStatus,
-  type SearchResult,
+  type SearchPage,
+  type StatementReceipt,
   type Topic
 } from '@registry/types'
 import {
   parseConfigRows,
   parseConnectedPeer,
   parseConnectedPeers,
+  parseDetails,
+  parseFileReport,
+  parseImportReport,
   parseKnownPeers,
   parseNumber,
   parsePackage,
   parsePackages,
-  parseSearchResults,
+  parseSearchPage,
+  parseStatementReceipt,
   parseStatus,
   parseTruth
 } from './answers.ts'
@@ -36,8 +50,8 @@ import {
 /** Under this path the control interface lies; no npm client asks for it. */
 export const CONTROL_PATH = '/-/registry/v1/'
 
-/** The largest body of parameters. */
-export const MAX_PARAMS_BYTES: number = 1024 * 1024
+/** The largest body of parameters: room for a readme of 1 MiB in base64. */
+export const MAX_PARAMS_BYTES: number = 2 * 1024 * 1024
 
 export interface MethodContext {
   registry: P2PRegistry
@@ -59,6 +73,18 @@ export interface PackageVersion {
   version: string
 }
 
+export interface TagParams {
+  name: string
+  tag: string
+  version: string | null
+}
+
+export interface ReadmeParams {
+  name: string
+  /** In base64. */
+  content: string | null
+}
+
 export interface ListPage {
   after?: { owner: OwnerId; name: PackageName }
   limit?: number
@@ -66,11 +92,18 @@ export interface ListPage {
 
 export interface Methods {
   readonly status: Method<unknown, RegistryStatus>
-  readonly search: Method<QueryOptions, SearchResult[]>
+  readonly search: Method<QueryOptions, SearchPage>
   readonly metadata: Method<{ reference: string }, Package>
   readonly version: Method<PackageVersion, Package>
   readonly versions: Method<{ name: string }, Package[]>
   readonly exists: Method<{ reference: string }, boolean>
+  readonly details: Method<{ reference: string }, PackageDetails>
+  readonly tag: Method<TagParams, StatementReceipt>
+  readonly deprecate: Method<{ reference: string; message: string | null }, StatementReceipt>
+  readonly yank: Method<{ reference: string; reason: string | null }, StatementReceipt>
+  readonly unpublish: Method<{ reference: string; reason: string }, StatementReceipt>
+  readonly readme: Method<ReadmeParams, StatementReceipt>
+  readonly attest: Method<{ reference: string; attestation: AttestationInput }, StatementReceipt>
   readonly list: Method<ListPage, Package[]>
   readonly peers: Method<unknown, ConnectedPeer[]>
   readonly knownPeers: Method<unknown, DiscoveredPeer[]>
@@ -91,8 +124,8 @@ export const METHODS: Methods = Object.freeze({
   search: {
     path: 'search',
     parseParams: (value) => parseQuery(value).toJSON(),
-    run: async ({ registry }, query, options) => ({ results: await registry.search(query, options) }),
-    parseAnswer: parseSearchResults
+    run: ({ registry }, query, options) => registry.searchPage(query, options),
+    parseAnswer: parseSearchPage
   },
   metadata: {
     path: 'metadata',
@@ -120,6 +153,74 @@ export const METHODS: Methods = Object.freeze({
     parseParams: parseReferenceParam,
     run: async ({ registry }, { reference }) => ({ exists: await registry.exists(reference) }),
     parseAnswer: parseTruth('exists')
+  },
+  details: {
+    path: 'details',
+    parseParams: parseReferenceParam,
+    run: ({ registry }, { reference }) => registry.details(reference),
+    parseAnswer: parseDetails
+  },
+  tag: {
+    path: 'tag',
+    parseParams: (value) => {
+      const map = parseMap(value, 'params')
+      return {
+        name: parseText(map.name, 'name', 512),
+        tag: parseText(map.tag, 'tag', 256),
+        version: parseTextOrNull(map.version, 'version', 256)
+      }
+    },
+    run: ({ registry }, { name, tag, version }) => registry.tag(name, tag, version),
+    parseAnswer: parseStatementReceipt
+  },
+  deprecate: {
+    path: 'deprecate',
+    parseParams: (value) => ({
+      ...parseReferenceParam(value),
+      message: parseTextOrNull(parseMap(value, 'params').message, 'message', 1024)
+    }),
+    run: ({ registry }, { reference, message }) => registry.deprecate(reference, message),
+    parseAnswer: parseStatementReceipt
+  },
+  yank: {
+    path: 'yank',
+    parseParams: (value) => ({
+      ...parseReferenceParam(value),
+      reason: parseTextOrNull(parseMap(value, 'params').reason, 'reason', 1024)
+    }),
+    run: ({ registry }, { reference, reason }) => registry.yank(reference, reason),
+    parseAnswer: parseStatementReceipt
+  },
+  unpublish: {
+    path: 'unpublish',
+    parseParams: (value) => ({
+      ...parseReferenceParam(value),
+      reason: parseOptionalText(parseMap(value, 'params').reason, 'reason', 1024) ?? ''
+    }),
+    run: ({ registry }, { reference, reason }) => registry.unpublish(reference, reason),
+    parseAnswer: parseStatementReceipt
+  },
+  readme: {
+    path: 'readme',
+    parseParams: (value) => {
+      const map = parseMap(value, 'params')
+      return {
+        name: parseText(map.name, 'name', 512),
+        content: parseTextOrNull(map.content, 'content', MAX_PARAMS_BYTES)
+      }
+    },
+    run: ({ registry }, { name, content }) =>
+      registry.readme(name, content === null ? null : new Uint8Array(Buffer.from(content, 'base64'))),
+    parseAnswer: parseStatementReceipt
+  },
+  attest: {
+    path: 'attest',
+    parseParams: (value) => ({
+      ...parseReferenceParam(value),
+      attestation: parseAttestationInput(parseMap(value, 'params').attestation)
+    }),
+    run: ({ registry }, { reference, attestation }) => registry.attest(reference, attestation),
+    parseAnswer: parseStatementReceipt
   },
   list: {
     path: 'list',
@@ -174,8 +275,50 @@ export const METHODS: Methods = Object.freeze({
   }
 } satisfies Methods)
 
-/** Parameters of `get` and `content` too. */
-export function parseReferenceParam(value: unknown): { reference: string } {
+/** One call that tells how far it is, in lines, before its report. */
+export interface FileMethod<Report extends CatalogueFileReport> {
+  readonly path: string
+  run(context: MethodContext, path: string, options: CatalogueFileOptions): Promise<Report>
+  parseReport(value: unknown): Report
+}
+
+export const FILE_METHODS: {
+  readonly exportCatalogue: FileMethod<CatalogueFileReport>
+  readonly importCatalogue: FileMethod<CatalogueImportReport>
+} = Object.freeze({
+  exportCatalogue: {
+    path: 'catalogue-export',
+    run: ({ registry }, path, options) => registry.exportCatalogue(path, options),
+    parseReport: parseFileReport
+  },
+  importCatalogue: {
+    path: 'catalogue-import',
+    run: ({ registry }, path, options) => registry.importCatalogue(path, options),
+    parseReport: parseImportReport
+  }
+})
+
+/** A peer has a working folder that its caller does not know. */
+export function parsePathParam(value: unknown): { path: string } {
+  const path = parseText(parseMap(value, 'params').path, 'path', 4096)
+  if (!isAbsolute(path) || path.includes('\0'))
+    throw new InvalidValueError('path', 'must be an absolute path')
+  return { path }
+}
+
+export interface GetParams {
+  reference: string
+  integrity?: string
+}
+
+/** Parameters of `get` and `content`. */
+export function parseGetParams(value: unknown): GetParams {
+  const integrity = parseOptionalText(parseMap(value, 'params').integrity, 'integrity', 256)
+  const params = parseReferenceParam(value)
+  return integrity === undefined ? params : { ...params, integrity }
+}
+
+function parseReferenceParam(value: unknown): { reference: string } {
   return { reference: parseText(parseMap(value, 'params').reference, 'reference', 512) }
 }
 
@@ -208,6 +351,26 @@ function parseTopic(value: unknown): Topic {
     default:
       throw new InvalidValueError('topic.kind', 'must be all, category, tag, owner or package')
   }
+}
+
+function parseAttestationInput(value: unknown): AttestationInput {
+  const map = parseMap(value, 'attestation')
+  const input: AttestationInput = {
+    claim: parseOneOf(map.claim, 'attestation.claim', ATTESTATION_CLAIMS),
+    text: parseText(map.text, 'attestation.text', 64 * 1024)
+  }
+  const versions = parseOptionalText(map.versions, 'attestation.versions', 256)
+  const url = parseOptionalText(map.url, 'attestation.url', 1024)
+  if (versions !== undefined) input.versions = versions
+  if (url !== undefined) input.url = url
+  if (map.severity !== undefined) {
+    input.severity = parseOneOf(map.severity, 'attestation.severity', ADVISORY_SEVERITIES)
+  }
+  return input
+}
+
+function parseTextOrNull(value: unknown, field: string, maxLength: number): string | null {
+  return value === null ? null : parseText(value, field, maxLength)
 }
 
 function parseNothing(value: unknown): unknown {

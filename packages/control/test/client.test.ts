@@ -1,9 +1,12 @@
 import { readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { seededOwnerId } from '@registry/testing'
 import { type Package, type PackageUpdate, Query } from '@registry/types'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ControlClient, controlClient } from '../src/index.ts'
+import { type ControlClient, controlClient, notFoundError } from '../src/index.ts'
+import { COMPLETE } from './memory-registry.ts'
 import { packageOf, SETTINGS, type Served, serve } from './serve.ts'
 
 const PEER = '/ip4/127.0.0.1/tcp/4801/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
@@ -52,6 +55,81 @@ describe('a peer over its control interface', () => {
     await client.ping()
   })
 
+  it('searches by pages, with facets and reasons where they are asked for', async () => {
+    for (const name of ['a-kit', 'b-kit', 'c-kit']) await client.publish(packageOf(name, '1.0.0'))
+    const query = { keywords: ['kit'], limit: 2, facets: true, explain: true }
+    const first = await client.searchPage(query)
+    expect(first).toEqual(await peer.registry.searchPage(query))
+    expect(first).toMatchObject({ total: 3, completeness: COMPLETE, facets: { category: [{ count: 3 }] } })
+    const rest = await client.searchPage({ keywords: ['kit'], limit: 2, after: first.next ?? '' })
+    expect(rest.results.map((result) => result.package.name)).toEqual(['c-kit'])
+    expect(rest.next).toBeUndefined()
+  })
+
+  it('carries what is stated of packages, and shows all that is known of one', async () => {
+    await client.publish(packageOf('kit', '1.0.0'))
+    const receipt = await client.tag('kit', 'beta', '1.0.0')
+    expect(receipt).toMatchObject({ owner: seededOwnerId(0), name: 'kit', versions: ['1.0.0'] })
+    await client.deprecate('kit', 'old')
+    await client.deprecate('kit', null)
+    await client.yank('kit', '')
+    await client.yank('kit', null)
+    await client.unpublish('kit')
+    await client.readme('kit', new Uint8Array([0xff, 0, 10]))
+    await client.readme('kit', null)
+    const advisory = { claim: 'advisory', severity: 'high', text: 'beware', versions: '<2' } as const
+    await client.attest('kit', { ...advisory, url: 'https://example.org' })
+    expect(peer.registry.stated).toEqual([
+      { reference: 'kit', tag: 'beta', version: '1.0.0' },
+      { reference: 'kit', message: 'old' },
+      { reference: 'kit', message: null },
+      { reference: 'kit', reason: '' },
+      { reference: 'kit', reason: null },
+      { reference: 'kit', unpublished: '' },
+      { reference: 'kit', content: new Uint8Array([0xff, 0, 10]) },
+      { reference: 'kit', content: null },
+      { reference: 'kit', ...advisory, url: 'https://example.org' }
+    ])
+    expect(await client.details('kit')).toEqual(await peer.registry.details('kit'))
+    expect(await client.details('nothing')).toBeUndefined()
+    expect(await refusal(client.yank('other', null))).toMatchObject({
+      code: 'ERR_NOT_OWNER',
+      hint: 'Attest.'
+    })
+  })
+
+  it('takes a readme as large as one may be', async () => {
+    await client.publish(packageOf('kit', '1.0.0'))
+    const content = new Uint8Array(1024 * 1024).fill(0xff)
+    await client.readme('kit', content)
+    expect(peer.registry.stated).toEqual([{ reference: 'kit', content }])
+  })
+
+  it('writes and reads catalogue files, and tells how far it is', async () => {
+    await client.publish(packageOf('kit', '1.0.0'))
+    const path = join(peer.home, 'catalogue.car')
+    const steps: unknown[] = []
+    const onProgress = (step: unknown): unknown => steps.push(step)
+    const report = await client.exportCatalogue(path, { onProgress })
+    expect(report).toMatchObject({ path, records: 1 })
+    expect(await client.importCatalogue(path, { onProgress })).toEqual({
+      ...report,
+      accepted: 1,
+      known: 0,
+      superseded: 0,
+      refused: 0
+    })
+    expect(steps).toEqual([
+      { records: 1, total: 1 },
+      { records: 1, total: 1 }
+    ])
+    await writeFile(path, '{}')
+    expect(await refusal(client.importCatalogue(path))).toMatchObject({ code: 'ERR_INVALID_CATALOGUE_FILE' })
+    expect(await refusal(client.exportCatalogue('catalogue.car'))).toMatchObject({
+      code: 'ERR_INVALID_VALUE'
+    })
+  })
+
   it('answers what does not exist with undefined', async () => {
     expect(await client.metadata('nothing')).toBeUndefined()
     expect(await client.getVersion('nothing', '1.0.0')).toBeUndefined()
@@ -95,7 +173,42 @@ describe('a peer over its control interface', () => {
   })
 })
 
+describe('what is not there', () => {
+  it('is told with the versions there are, or with names that are like it', async () => {
+    await client.publish(packageOf('hunspell', '1.0.0'))
+    await client.publish(packageOf('hunspell', '1.1.0'))
+    expect(await notFoundError(client, 'hunspell@9')).toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: 'hunspell@9 is not known to this peer; there is 1.1.0, 1.0.0',
+      details: { versions: ['1.1.0', '1.0.0'] }
+    })
+    expect(await notFoundError(client, 'hunspel')).toMatchObject({
+      message: 'hunspel is not known to this peer',
+      hint: 'Did you mean hunspell? Else: registry sync'
+    })
+    expect((await notFoundError(client, 'nothing')).hint).toContain('Check the spelling')
+  })
+
+  it('is told so to whoever asks without the client, too', async () => {
+    await client.publish(packageOf('hunspell', '1.0.0'))
+    const headers = { authorization: `Bearer ${peer.token}` }
+    for (const path of ['metadata', 'get', 'content', 'details']) {
+      const { status, body } = await peer.raw(path, { headers, body: '{"reference":"hunspell@9"}' })
+      expect([status, JSON.parse(body).details.versions], path).toEqual([404, ['1.0.0']])
+    }
+  })
+})
+
 describe('getting a package', () => {
+  it('of the very content that a lock names', async () => {
+    const { integrity } = await client.publish(packageOf('kit', '1.0.0'))
+    const fetched = await client.get('kit', { integrity })
+    expect(fetched).toMatchObject({ package: { integrity }, completeness: COMPLETE })
+    expect((await bytesOf(fetched?.content() ?? packageOf('', ''))).length).toBeGreaterThan(0)
+    const other = await refusal(client.get('kit', { integrity: 'sha512-other' }))
+    expect(other).toMatchObject({ code: 'ERR_INTEGRITY_MISMATCH' })
+  })
+
   const filler = 'x'.repeat(3_000_000)
 
   it('streams it byte for byte, after telling of its progress', async () => {

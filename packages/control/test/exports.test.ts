@@ -27,6 +27,7 @@ it('exports what its README lists, and nothing else', () => {
     'createControlToken',
     'httpStatusOf',
     'isLoopback',
+    'notFoundError',
     'readControlFile',
     'removeControlFile',
     'writeControlFile'

@@ -81,6 +81,18 @@ describe('what may be called', () => {
     ['search', '{"keywords":"no list"}'],
     ['search', '[]'],
     ['search', '{"limit":1001}'],
+    ['search', '{"sort":"best"}'],
+    ['search', '{"after":7}'],
+    ['tag', '{"name":"kit","tag":"beta"}'],
+    ['deprecate', '{"reference":"kit"}'],
+    ['yank', '{"reference":"kit","reason":7}'],
+    ['unpublish', '{"reference":"kit","reason":null}'],
+    ['readme', '{"name":"kit","content":[]}'],
+    ['attest', '{"reference":"kit","attestation":{"claim":"gossip","text":""}}'],
+    ['attest', '{"reference":"kit"}'],
+    ['catalogue-export', '{"path":"relative"}'],
+    ['catalogue-import', '{"path":"/with\\u0000zero"}'],
+    ['get', '{"reference":"kit","integrity":7}'],
     ['metadata', '{}'],
     ['metadata', '{"reference":7}'],
     ['list', '{"after":{"owner":"nobody","name":"a"}}'],
@@ -91,8 +103,8 @@ describe('what may be called', () => {
     expect(codeOf(answer)).toEqual([400, 'ERR_INVALID_VALUE'])
   })
 
-  it('reads at most 1 MiB of parameters, whether the length is told or not', async () => {
-    const body = JSON.stringify({ reference: 'x'.repeat(1024 * 1024) })
+  it('reads at most 2 MiB of parameters, whether the length is told or not', async () => {
+    const body = JSON.stringify({ reference: 'x'.repeat(2 * 1024 * 1024) })
     const told = await peer.raw('metadata', { headers: authorization(), body })
     expect(codeOf(told)).toEqual([413, 'ERR_TOO_LARGE'])
     const headers = { ...authorization(), 'transfer-encoding': 'chunked' }

@@ -1,7 +1,13 @@
-import { readFile } from 'node:fs/promises'
-import { describeContent, makeRelease, seededOwnerId } from '@registry/testing'
+import { readFile, writeFile } from 'node:fs/promises'
+import { describeContent, makeAttestation, makeRelease, seededOwnerId } from '@registry/testing'
 import {
   type AbortOptions,
+  type AttestationInput,
+  type AttestationRecord,
+  type CatalogueFileOptions,
+  type CatalogueFileReport,
+  type CatalogueImportReport,
+  type Completeness,
   type ConnectedPeer,
   compareVersions,
   type DiscoveredPeer,
@@ -12,26 +18,40 @@ import {
   type OwnerId,
   type P2PRegistry,
   type Package,
+  type PackageDetails,
   type PackageName,
   type PackageUpdate,
   type PeerIdText,
   type PublishReceipt,
   type PublishSource,
+  parsePackageName,
   parsePackageReference,
   parseQuery,
   parseRecordId,
+  parseVersion,
   type Query,
   type QueryOptions,
   RegistryError,
   type RegistryStatus,
+  type SearchPage,
   type SearchResult,
+  type StatementReceipt,
   type SubscribeOptions,
   type Topic,
-  toPackage
+  toPackage,
+  type Version
 } from '@registry/types'
 
 const STARTED_MS = Date.UTC(2026, 0, 1)
 const PEER_ID = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN' as PeerIdText
+
+export const COMPLETE: Completeness = {
+  state: 'behind',
+  comparedAtMs: STARTED_MS,
+  agreeing: 1,
+  compared: 2,
+  askedHolders: 0
+}
 
 /**
  * A peer alone in memory: what is published can be found, fetched and heard of, until the process ends. A package is
@@ -43,9 +63,13 @@ export class MemoryRegistry implements P2PRegistry {
   /** Addresses that can be reached, and what was told of them. */
   readonly reachable: Set<string> = new Set()
   readonly bootstrapNodes: string[] = []
+  /** What was stated, as it was said. */
+  readonly stated: unknown[] = []
   #isRunning = true
   readonly #contents = new Map<string, Uint8Array>()
   readonly #updates: PackageUpdate[] = []
+  readonly #attestations: AttestationRecord[] = []
+  readonly #distTags: Record<string, Version> = {}
   readonly #peers = new Map<string, ConnectedPeer>()
   #changed = Promise.withResolvers<void>()
 
@@ -84,7 +108,7 @@ export class MemoryRegistry implements P2PRegistry {
       )
     }
     const id = parseRecordId(release.owner)
-    const record = { id, release, firstSeenMs: STARTED_MS, conflicted: false }
+    const record = { id, release, firstSeenMs: STARTED_MS, conflicted: false, unpublished: false }
     const published = toPackage(record, { downloads: 0, updatedAtMs: STARTED_MS })
     const isNew = !this.#packages().some((one) => one.name === release.name)
     this.#contents.set(published.cid, bytes)
@@ -101,19 +125,44 @@ export class MemoryRegistry implements P2PRegistry {
   }
 
   async search(query: Query | QueryOptions): Promise<SearchResult[]> {
-    this.#check()
-    const { keywords, category, tags, limit } = parseQuery(query)
-    return this.#packages()
-      .filter((one) => keywords.every((word) => `${one.name} ${one.description}`.includes(word)))
-      .filter((one) => category === undefined || one.category === category)
-      .filter((one) => tags.every((tag) => one.tags.includes(tag)))
-      .slice(0, limit)
-      .map((found) => ({ package: found, score: 1.5, peerCount: 1 }))
+    return (await this.searchPage(query)).results
   }
 
-  async get(reference: string, { onProgress, signal }: GetOptions = {}): Promise<FetchedPackage | undefined> {
+  async searchPage(query: Query | QueryOptions): Promise<SearchPage> {
+    this.#check()
+    const { keywords, category, tags, limit, after = '0', facets, explain } = parseQuery(query)
+    const fitting = this.#packages()
+      .filter((one) => keywords.every((word) => `${one.name} ${one.description}`.includes(word.slice(0, 3))))
+      .filter((one) => category === undefined || one.category === category)
+      .filter((one) => tags.every((tag) => one.tags.includes(tag)))
+    const end = Number(after) + limit
+    const results = fitting.slice(Number(after), end).map((found): SearchResult => {
+      const result = { package: found, score: 1.5, peerCount: 1 }
+      if (!explain) return result
+      const term = { word: keywords[0] ?? '', term: found.name, idf: 2, impact: 0.5, weight: 1 }
+      const quality = { dependents: 0, providers: 0.5, recency: 1, trust: 0.5, factor: 1.25 }
+      const bonuses = [{ reason: 'the name begins with it', score: 0.5 }]
+      return {
+        ...result,
+        explanation: { terms: [{ ...term, field: 'name', how: 'typo' }], bonuses, quality }
+      }
+    })
+    const page: SearchPage = { results, total: fitting.length, completeness: COMPLETE }
+    if (end < fitting.length) page.next = String(end)
+    const none = { category: [], tag: [], license: [], owner: [], keyword: [] }
+    if (facets) page.facets = { ...none, category: [{ value: 'web', count: fitting.length }] }
+    return page
+  }
+
+  async get(
+    reference: string,
+    { onProgress, signal, integrity }: GetOptions = {}
+  ): Promise<FetchedPackage | undefined> {
     const found = await this.metadata(reference)
     if (found === undefined) return undefined
+    if (integrity !== undefined && integrity !== found.integrity) {
+      throw new RegistryError('ERR_INTEGRITY_MISMATCH', 'It is another content')
+    }
     signal?.throwIfAborted()
     onProgress?.({ stage: 'resolved', package: found })
     if (found.name === 'gone') {
@@ -121,7 +170,7 @@ export class MemoryRegistry implements P2PRegistry {
     }
     const { cid, size: totalBytes } = found
     onProgress?.({ stage: 'fetching', cid: cid as never, fetchedBytes: totalBytes, totalBytes, providers: 1 })
-    return { package: found, content: () => this.#content(cid) }
+    return { package: found, completeness: COMPLETE, content: () => this.#content(cid) }
   }
 
   async metadata(reference: string): Promise<Package | undefined> {
@@ -144,6 +193,72 @@ export class MemoryRegistry implements P2PRegistry {
 
   async exists(reference: string): Promise<boolean> {
     return (await this.metadata(reference)) !== undefined
+  }
+
+  async details(reference: string): Promise<PackageDetails | undefined> {
+    const found = await this.metadata(reference)
+    if (found === undefined) return undefined
+    return {
+      package: found,
+      versions: await this.listVersions(found.name),
+      unpublished: [parseVersion('0.0.1')],
+      distTags: { ...this.#distTags, latest: found.version },
+      readme: describeContent(new Uint8Array()).cid,
+      attestations: this.#attestations,
+      completeness: COMPLETE
+    }
+  }
+
+  async tag(name: string, tag: string, version: string | null): Promise<StatementReceipt> {
+    if (version === null) delete this.#distTags[tag]
+    else this.#distTags[tag] = parseVersion(version)
+    return this.#state(name, { tag, version })
+  }
+
+  async deprecate(reference: string, message: string | null): Promise<StatementReceipt> {
+    return this.#state(reference, { message })
+  }
+
+  async yank(reference: string, reason: string | null): Promise<StatementReceipt> {
+    return this.#state(reference, { reason })
+  }
+
+  async unpublish(reference: string, reason?: string): Promise<StatementReceipt> {
+    return this.#state(reference, { unpublished: reason })
+  }
+
+  async readme(name: string, content: Uint8Array | null): Promise<StatementReceipt> {
+    return this.#state(name, { content })
+  }
+
+  async attest(reference: string, input: AttestationInput): Promise<StatementReceipt> {
+    const attestation = makeAttestation({ versions: '*', ...input })
+    this.#attestations.push({ id: parseRecordId(this.owner), attestation, firstSeenMs: STARTED_MS })
+    return this.#state(reference, input)
+  }
+
+  async exportCatalogue(
+    path: string,
+    { onProgress }: CatalogueFileOptions = {}
+  ): Promise<CatalogueFileReport> {
+    this.#check()
+    const bytes = JSON.stringify(this.#packages())
+    onProgress?.({ records: 1, total: this.#updates.length })
+    await writeFile(path, bytes)
+    return { path, records: this.#updates.length, bytes: bytes.length }
+  }
+
+  async importCatalogue(
+    path: string,
+    { onProgress }: CatalogueFileOptions = {}
+  ): Promise<CatalogueImportReport> {
+    this.#check()
+    const bytes = await readFile(path, 'utf8')
+    const records: unknown = JSON.parse(bytes)
+    if (!Array.isArray(records)) throw new RegistryError('ERR_INVALID_CATALOGUE_FILE', 'It is none')
+    onProgress?.({ records: records.length, total: records.length })
+    const report = { path, records: records.length, bytes: bytes.length, accepted: records.length }
+    return { ...report, known: 0, superseded: 0, refused: 0 }
   }
 
   async list({
@@ -191,7 +306,9 @@ export class MemoryRegistry implements P2PRegistry {
       gossipDeliveryRate: null,
       requestLatencyMs: { p50: 0.4, p95: 1, p99: 2 },
       pendingAnnouncements: 0,
-      lastSyncedAtMs: null
+      lastSyncedAtMs: null,
+      completeness: COMPLETE,
+      syncing: [{ peerId: PEER_ID, stage: 'snapshot', received: 5, expected: null }]
     }
   }
 
@@ -245,7 +362,10 @@ export class MemoryRegistry implements P2PRegistry {
       connectedSinceMs: STARTED_MS,
       reputation: 50,
       agent: 'test',
-      inSync: false
+      inSync: false,
+      comparedAtMs: STARTED_MS,
+      holds: { mode: 'shards', bits: 2, shards: [0, 3] },
+      otherNetwork: true
     }
     this.#peers.set(peer.peerId, peer)
     return peer
@@ -273,6 +393,15 @@ export class MemoryRegistry implements P2PRegistry {
   async *#content(cid: string): AsyncGenerator<Uint8Array> {
     const bytes = this.#contents.get(cid) ?? new Uint8Array()
     for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000)
+  }
+
+  async #state(reference: string, what: object): Promise<StatementReceipt> {
+    this.#check()
+    const found = await this.metadata(reference)
+    if (found === undefined) throw new RegistryError('ERR_NOT_OWNER', 'It is not yours', { hint: 'Attest.' })
+    this.stated.push({ reference, ...what })
+    const { owner, version } = found
+    return { ids: [parseRecordId(owner)], owner, name: parsePackageName(found.name), versions: [version] }
   }
 
   #packages(): Package[] {

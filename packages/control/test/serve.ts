@@ -18,6 +18,8 @@ export interface Served extends AsyncDisposable {
   readonly port: number
   readonly token: string
   readonly uploadDir: string
+  /** A folder that goes with it. */
+  readonly home: string
   readonly logged: string[]
   /** One request, as anything may send it. */
   raw(
@@ -76,6 +78,7 @@ export async function serve(init: Partial<ControlHandlerInit> = {}): Promise<Ser
     port,
     token,
     uploadDir,
+    home,
     logged,
     raw: (path, { method = 'POST', headers = {}, body } = {}) =>
       new Promise((resolve, reject) => {
