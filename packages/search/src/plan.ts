@@ -3,7 +3,7 @@ import { type Expansion, exactExpansions, expansionsOf } from './expansion.ts'
 import type { Part, Side } from './part.ts'
 import { isStopWord, wordsOf, writtenWordsOf } from './words.ts'
 
-/** More words than this say nothing more about what is meant. At most 16, the bits of a mask. */
+/** More words than this say nothing more about what is meant. At most 12, the bits of a mask. */
 const MAX_WORDS = 12
 /** Multipliers are whole numbers, so that sums of them do not depend on their order: this many make 1. */
 export const UNIT = 256

@@ -13,6 +13,10 @@ import { comparePackages, ownerTailOf } from './segment-writer.ts'
 const WINDOW_SHIFT = 8
 const WINDOW = 1 << WINDOW_SHIFT
 
+/** What one word gives is below 2^20: an impact below 2^8 times a multiplier below 2^12. Twelve words are left room. */
+const GAIN_BITS = 20
+const GAIN_MASK = (1 << GAIN_BITS) - 1
+
 const FACTORS: Float64Array = Float64Array.from({ length: MAX_QUALITY + 1 }, (_, quality) =>
   factorOf(quality)
 )
@@ -31,9 +35,11 @@ interface Candidate {
 /** Room for the sums of one part at a time, used again by the next search. */
 export class Scoring {
   #sums: Int32Array = new Int32Array(0)
-  /** What the word at hand gave each document so far: the best of its terms counts. */
-  #given: Int32Array = new Int32Array(0)
-  #found: Uint16Array = new Uint16Array(0)
+  /**
+   * In the upper bits which words each document has, in the lower what the last of these gave it: of the terms of a word
+   * the best counts.
+   */
+  #states: Uint32Array = new Uint32Array(0)
   #highest: Int32Array = new Int32Array(0)
   #touched = 0
 
@@ -77,8 +83,7 @@ export class Scoring {
     const documents = part.live.length
     if (documents > this.#sums.length) {
       this.#sums = new Int32Array(documents)
-      this.#given = new Int32Array(documents)
-      this.#found = new Uint16Array(documents)
+      this.#states = new Uint32Array(documents)
       this.#highest = new Int32Array((documents + WINDOW - 1) >>> WINDOW_SHIFT)
     }
     this.#touched = 0
@@ -89,7 +94,7 @@ export class Scoring {
         if (number === -1) continue
         const start = listStart[2 * number + side] ?? 0
         const end = listStart[2 * number + side + 1] ?? 0
-        if (start < end) this.#addList(postings, start, end, multiplier, 1 << place, marks)
+        if (start < end) this.#addList(postings, start, end, multiplier, (1 << (GAIN_BITS + place)) >>> 0, marks)
       }
     }
     const name = plan.name?.numbers[index] ?? -1
@@ -98,7 +103,7 @@ export class Scoring {
     for (let at = listStart[2 * name + IN_NAME] ?? 0; at < end; at += 1) {
       const posting = postings[at] ?? 0
       const document = posting >>> 8
-      if ((posting & 0xff) !== WHOLE_NAME_IMPACT || this.#found[document] === 0) continue
+      if ((posting & 0xff) !== WHOLE_NAME_IMPACT || this.#states[document] === 0) continue
       const sum = (this.#sums[document] ?? 0) + plan.name.bonus
       this.#sums[document] = sum
       this.#raise(document >>> WINDOW_SHIFT, sum)
@@ -118,8 +123,7 @@ export class Scoring {
     marks: Uint8Array | undefined
   ): void {
     const sums = this.#sums
-    const given = this.#given
-    const found = this.#found
+    const states = this.#states
     const highest = this.#highest
     let touched = 0
     for (let index = start; index < end; index += 1) {
@@ -127,18 +131,17 @@ export class Scoring {
       const document = posting >>> 8
       if (marks !== undefined && marks[document] === 0) continue
       const gain = (posting & 0xff) * multiplier
-      const had = found[document] ?? 0
+      const state = states[document] ?? 0
       let sum = sums[document] ?? 0
-      if ((had & bit) === 0) {
-        if (had === 0) touched += 1
-        found[document] = had | bit
+      if ((state & bit) === 0) {
+        if (state === 0) touched += 1
         sum += gain
       } else {
-        const more = gain - (given[document] ?? 0)
+        const more = gain - (state & GAIN_MASK)
         if (more <= 0) continue
         sum += more
       }
-      given[document] = gain
+      states[document] = (state & ~GAIN_MASK) | bit | gain
       sums[document] = sum
       const window = document >>> WINDOW_SHIFT
       if (sum > (highest[window] ?? 0)) highest[window] = sum
@@ -174,7 +177,7 @@ export class Scoring {
         this.#highest[window] = 0
         if (passesOver && scoreOf(highest, 1, quality[start] ?? 0) < selection.least) {
           this.#sums.fill(0, start, end)
-          this.#found.fill(0, start, end)
+          this.#states.fill(0, start, end)
           continue
         }
       }
@@ -182,10 +185,11 @@ export class Scoring {
         let score: number
         let found = 0
         if (plan !== undefined && shares !== undefined) {
-          found = this.#found[document] ?? 0
-          if (found === 0) continue
+          const state = this.#states[document] ?? 0
+          if (state === 0) continue
+          found = state >>> GAIN_BITS
           const sum = this.#sums[document] ?? 0
-          this.#found[document] = 0
+          this.#states[document] = 0
           this.#sums[document] = 0
           score = scoreOf(sum, shares[bitCount(found)] ?? 0, quality[document] ?? 0)
         } else {
