@@ -33,6 +33,8 @@ const MAX_INLINE_BYTES = 64 * 1024
 /** Use is written down no finer than this, so that reading does not mean writing. */
 const USE_GRANULARITY_MS = 60_000
 
+const NO_HOLDER = new Uint8Array(0)
+
 /** Files removed before others get a turn. */
 const REMOVALS_PER_TURN = 16
 
@@ -231,8 +233,9 @@ export class StoredBlobs implements BlobStore {
     return this.#listeners.add(listener)
   }
 
-  pin(cid: ContentId): void {
-    this.#db.run('INSERT OR IGNORE INTO pins (cid) VALUES (?)', cid)
+  /** `holder`: the digest in the ID of the release that was published with it. It lets go of that pin alone. */
+  pin(cid: ContentId, holder: Uint8Array = NO_HOLDER): void {
+    this.#db.run('INSERT OR IGNORE INTO pins (cid, holder) VALUES (?, ?)', cid, holder)
   }
 
   unpin(cid: ContentId): void {

@@ -1,9 +1,11 @@
-import { hash } from 'node:crypto'
-import { decodeEnvelope, recordIdOf, type VerifiedRecord, verifyRecord } from '@registry/identity'
+import { setImmediate } from 'node:timers/promises'
+import { readRecord, recordIdOf, verifyRecord } from '@registry/identity'
 import {
+  type AttestationRecord,
   type Catalogue,
   type CatalogueChange,
   type CatalogueCounts,
+  type CatalogueSearch,
   type CatalogueSummary,
   type Clock,
   type IngestOutcome,
@@ -12,42 +14,41 @@ import {
   type OwnerDocument,
   type OwnerId,
   type PackageName,
-  parseOwnerId,
+  type PackageState,
   type Query,
   type RecordId,
-  type RecordIdPage,
-  type RecordKind,
   type RegistryError,
   type ReleaseKey,
   type ReleaseRecord,
-  type SearchHit
+  type SearchFilter
 } from '@registry/types'
-import { bytesOf, type Database, integerOf, textOf } from './database.ts'
-import { compareReleases } from './fold.ts'
+import { type Database, type Durability, integerOf } from './database.ts'
 import { Listeners } from './listeners.ts'
-import { recordIdOfKey, recordKeyOf } from './record-key.ts'
-import { decodeRelease, RecordSet } from './record-set.ts'
-import type { SearchIndex } from './search-index.ts'
-import { RELEASE_ROWS, ViewUpdate } from './view-update.ts'
+import type { PackageSearch } from './package-search.ts'
+import { PackageViews } from './package-views.ts'
+import { RecordSet } from './record-set.ts'
+import { ViewRebuild } from './view-rebuild.ts'
+import { type CheckedEnvelope, ViewUpdate } from './view-update.ts'
 
 const PART = 'registry:store:catalogue'
 
-/** Owners whose documents are kept at hand, so that each of their releases is checked without reading them again. */
+/** Owners whose documents are kept at hand, so that each of their records is checked without reading them again. */
 const MAX_CACHED_OWNERS = 1024
+
+/** After so long a transaction takes no further record, so that it holds up the event loop for a few milliseconds. */
+const SLICE_MS = 4
 
 const REFUSALS = ['ERR_INVALID_RECORD', 'ERR_BAD_SIGNATURE', 'ERR_OWNER_UNKNOWN'] as const
 
-/** An envelope after its check; nothing of it is stored yet. */
-export type CheckedEnvelope =
-  | { status: 'new'; envelope: Uint8Array; record: VerifiedRecord }
+/** What the check of an envelope came to; nothing of it is stored yet. */
+export type CheckOutcome =
+  | ({ status: 'new' } & CheckedEnvelope)
   | { status: 'known'; id: RecordId }
   | { status: 'refused'; error: RegistryError }
 
-export type NewEnvelope = Extract<CheckedEnvelope, { status: 'new' }>
-
 export interface StoredCatalogueComponents {
   db: Database
-  search: SearchIndex
+  search: (views: PackageViews) => PackageSearch
   clock: Clock
   logger?: Logger
   /** A record or a view was found damaged: the views are to be rebuilt at the next start. */
@@ -57,19 +58,21 @@ export interface StoredCatalogueComponents {
 /** The catalogue in SQLite. Everything returned is read from the envelopes, each compared with its hash in that read. */
 export class StoredCatalogue implements Catalogue {
   readonly #db: Database
-  readonly #search: SearchIndex
+  readonly #search: PackageSearch
   readonly #clock: Clock
   readonly #logger: Logger | undefined
   readonly #onDamage: () => void
   readonly #records: RecordSet
+  readonly #views: PackageViews
   readonly #listeners: Listeners<[sequence: number]>
   readonly #documents = new Map<OwnerId, OwnerDocument>()
   readonly #damaged = new Set<RecordId>()
   #counts: CatalogueCounts = { owners: 0, packages: 0, releases: 0 }
+  /** The last transaction that changed how a package is found. */
+  #change = 0
 
   constructor(components: StoredCatalogueComponents) {
     this.#db = components.db
-    this.#search = components.search
     this.#clock = components.clock
     this.#logger = components.logger
     this.#onDamage = components.onDamage
@@ -77,44 +80,65 @@ export class StoredCatalogue implements Catalogue {
       onDamagedRecord: (id) => this.#dropLater(id),
       onDamagedView: () => this.#onDamage()
     })
+    this.#views = new PackageViews(components.db, this.#records)
+    this.#search = components.search(this.#views)
     this.#listeners = new Listeners(PART, components.logger)
   }
 
   /** Reads what is kept in memory. With `rebuild`, makes every view anew from the records first. */
-  load(options: { rebuild: boolean }): void {
+  async load(options: { rebuild: boolean }): Promise<void> {
     this.#documents.clear()
-    if (options.rebuild) this.#rebuild()
+    this.#change = this.#number('SELECT coalesce(max(changed), 0) AS value FROM packages')
+    if (options.rebuild) await this.#rebuild()
     this.#records.load()
     this.#counts = {
-      owners: this.#countRows('owners'),
-      packages: this.#countRows('packages'),
-      releases: this.#countRows('releases')
+      owners: this.#number('SELECT count(*) AS value FROM owners'),
+      packages: this.#number('SELECT count(latest) AS value FROM packages'),
+      releases: this.#number('SELECT coalesce(sum(live), 0) AS value FROM packages')
     }
   }
 
   async ingest(envelopes: readonly Uint8Array[]): Promise<IngestOutcome[]> {
-    const checked = this.check(envelopes)
-    const fresh = checked.filter((envelope) => envelope.status === 'new')
-    if (fresh.length > 0) {
-      const update = this.#db.transaction('process', () => this.accept(fresh))
-      this.accepted(fresh, update)
-    }
-    return checked.map((envelope) =>
-      envelope.status === 'new' ? { status: 'accepted', id: envelope.record.id } : envelope
+    const outcomes = this.check(envelopes)
+    // Whoever has a record has its owner.
+    const fresh = [...outcomes.entries()].flatMap(([at, outcome]) =>
+      outcome.status === 'new' ? { at, checked: outcome } : []
     )
+    fresh.sort(
+      (a, b) => Number(b.checked.record.kind === 'owner') - Number(a.checked.record.kind === 'owner')
+    )
+    const result: IngestOutcome[] = outcomes.map((outcome) =>
+      outcome.status === 'new' ? { status: 'accepted', id: outcome.record.id } : outcome
+    )
+    for (let next = 0; next < fresh.length; ) {
+      // Others have their turn between two transactions.
+      if (next > 0) await setImmediate()
+      next = this.commit('process', (update) => {
+        const endMs = performance.now() + SLICE_MS
+        const seenMs = this.#clock.now()
+        let taken = next
+        do {
+          const entry = fresh[taken]
+          if (entry === undefined) break
+          const { at, checked } = entry
+          result[at] = { status: update.add(checked, seenMs), id: checked.record.id }
+          taken += 1
+        } while (performance.now() < endMs)
+        return taken
+      })
+    }
+    return result
   }
 
   /** Checks envelopes in any order against the owners known, those among them included. */
-  check(envelopes: readonly Uint8Array[]): CheckedEnvelope[] {
+  check(envelopes: readonly Uint8Array[]): CheckOutcome[] {
     const owners = new Map<OwnerId, OwnerDocument>()
-    const ids = new Set<RecordId>()
-    const checkOne = (envelope: Uint8Array): CheckedEnvelope => {
+    const checkOne = (envelope: Uint8Array): CheckOutcome => {
       const id = recordIdOf(envelope)
-      if (ids.has(id) || this.#records.has(id)) return { status: 'known', id }
+      if (this.#records.has(id)) return { status: 'known', id }
       try {
         const record = verifyRecord(envelope, (owner) => owners.get(owner) ?? this.#document(owner))
         if (record.kind === 'owner') owners.set(record.owner, record.document)
-        ids.add(id)
         return { status: 'new', envelope, record }
       } catch (error) {
         if (!isRefusal(error)) throw error
@@ -128,37 +152,26 @@ export class StoredCatalogue implements Catalogue {
     })
   }
 
-  /** Stores checked envelopes; to be called within a transaction, and `accepted` once that is committed. */
-  accept(fresh: readonly NewEnvelope[]): ViewUpdate {
-    const update = new ViewUpdate(this.#db, this.#records, this.#search)
-    const seenMs = this.#clock.now()
-    for (const { envelope, record } of fresh) {
-      let release: number | null = null
-      if (record.kind === 'owner') update.addOwner(record.owner, record.id)
-      else {
-        const payload = payloadHash(decodeEnvelope(envelope).payload)
-        release = update.addRelease({
-          record: record.id,
-          payload,
-          release: record.release,
-          seenMs,
-          sequence: null
-        })
-      }
-      this.#records.insert({ id: record.id, kind: record.kind, release, envelope, seenMs })
-    }
-    update.finish()
-    return update
-  }
-
-  accepted(fresh: readonly NewEnvelope[], { added }: ViewUpdate): void {
-    this.#records.inserted(fresh.map(({ record }) => record.id))
+  /** Changes the record set and its views in one transaction, and tells of it once that is committed. */
+  commit<T>(durability: Durability, work: (update: ViewUpdate) => T): T {
+    const update = new ViewUpdate(this.#db, this.#records, this.#change + 1)
+    const result = this.#db.transaction(durability, () => {
+      const done = work(update)
+      update.finish()
+      return done
+    })
+    this.#records.committed(update)
     this.#counts = {
-      owners: this.#counts.owners + added.owners,
-      packages: this.#counts.packages + added.packages,
-      releases: this.#counts.releases + added.releases
+      owners: this.#counts.owners + update.added.owners,
+      packages: this.#counts.packages + update.added.packages,
+      releases: this.#counts.releases + update.added.releases
     }
-    this.#listeners.call(this.sequence)
+    if (update.changed.size > 0) {
+      this.#change += 1
+      this.#search.changed(update.changed, this.#change)
+    }
+    if (update.told) this.#listeners.call(this.sequence)
+    return result
   }
 
   summary(): CatalogueSummary {
@@ -177,97 +190,60 @@ export class StoredCatalogue implements Catalogue {
     return this.#records.envelope(id)
   }
 
-  recordIds(options: { kind: RecordKind; after?: RecordId; limit: number }): RecordIdPage {
-    return this.#records.ids(options)
-  }
-
   ownerRecord(owner: OwnerId): RecordId | undefined {
-    const row = this.#db.get(
-      'SELECT record FROM owners JOIN records ON records.id = owners.record WHERE owner = ?',
-      owner
-    )
-    return row === undefined ? undefined : recordIdOfKey(bytesOf(row, 'record'))
+    return this.#views.ownerRecord(owner)
   }
 
   ownersOf(name: PackageName): OwnerId[] {
-    return this.#db
-      .all('SELECT owner FROM packages WHERE name = ? ORDER BY owner', name)
-      .map((row) => parseOwnerId(textOf(row, 'owner')))
+    return this.#views.ownersOf(name)
   }
 
   releases(owner: OwnerId, name: PackageName): ReleaseRecord[] {
-    return this.#db
-      .all(`${RELEASE_ROWS} WHERE packages.owner = ? AND packages.name = ?`, owner, name)
-      .flatMap((row) => {
-        const record = this.#records.release(row)
-        const payload = Buffer.from(bytesOf(row, 'payload')).toString('hex')
-        return record === undefined ? [] : { record, payload, version: record.release.version }
-      })
-      .sort((a, b) => compareReleases(b, a))
-      .map(({ record }) => record)
+    return this.#views.releases(owner, name)
   }
 
-  /** The release that a record states; undefined when there is no such record or it is of another kind. */
-  releaseOf(id: RecordId): ReleaseRecord | undefined {
-    return this.#oneRelease(
-      `${RELEASE_ROWS} WHERE releases.sequence = (SELECT release FROM records WHERE id = ?)`,
-      recordKeyOf(id)
-    )
+  latest(owner: OwnerId, name: PackageName): ReleaseRecord | undefined {
+    return this.#views.latest(owner, name)
   }
 
-  hasVersion({ owner, name, version }: ReleaseKey): boolean {
-    const row = this.#db.get(
-      `SELECT 1 FROM releases JOIN packages ON packages.id = releases.package
-       WHERE packages.owner = ? AND packages.name = ? AND releases.version = ?`,
-      owner,
-      name,
-      version
-    )
-    return row !== undefined
+  state(owner: OwnerId, name: PackageName): PackageState {
+    return this.#views.state(owner, name)
+  }
+
+  isUnpublished(key: ReleaseKey): boolean {
+    return this.#views.isUnpublished(key)
+  }
+
+  statementSeq(owner: OwnerId, name: PackageName, field: string): number {
+    return this.#views.statementSeq(owner, name, field)
+  }
+
+  attestations(owner: OwnerId, name: PackageName): AttestationRecord[] {
+    return this.#views.attestations(owner, name)
+  }
+
+  packageRecords(owner: OwnerId, name: PackageName): RecordId[] {
+    return this.#views.packageRecords(owner, name)
+  }
+
+  bundle(id: RecordId): Uint8Array[] {
+    return this.#views.bundle(id)
   }
 
   packages(options: { after?: { owner: OwnerId; name: PackageName }; limit: number }): ReleaseRecord[] {
-    return this.#db
-      .all(
-        `${RELEASE_ROWS} WHERE releases.sequence = packages.latest AND (packages.owner, packages.name) > (?, ?)
-         ORDER BY packages.owner, packages.name LIMIT ?`,
-        options.after?.owner ?? '',
-        options.after?.name ?? '',
-        options.limit
-      )
-      .map((row) => this.#records.release(row))
-      .filter((record) => record !== undefined)
+    return this.#views.packages(options)
   }
 
-  search(query: Query): SearchHit[] {
-    return this.#search.search(query).flatMap(({ package: id, score }) => {
-      const record = this.#oneRelease(
-        `${RELEASE_ROWS} WHERE packages.id = ? AND releases.sequence = packages.latest`,
-        id
-      )
-      return record === undefined ? [] : { record, score }
-    })
+  search(query: Query, filter?: SearchFilter): CatalogueSearch {
+    return this.#search.search(query, filter)
   }
 
   changes(options: { after: number; limit: number }): CatalogueChange[] {
-    return this.#db
-      .all(
-        `${RELEASE_ROWS} WHERE releases.sequence > ? ORDER BY releases.sequence LIMIT ?`,
-        options.after,
-        options.limit
-      )
-      .flatMap((row) => {
-        const record = this.#records.release(row)
-        const sequence = integerOf(row, 'sequence')
-        return record === undefined
-          ? []
-          : { sequence, record, firstOfPackage: sequence === integerOf(row, 'first') }
-      })
+    return this.#views.changes(options)
   }
 
   get sequence(): number {
-    const row = this.#db.get('SELECT coalesce(max(sequence), 0) AS sequence FROM releases')
-    return row === undefined ? 0 : integerOf(row, 'sequence')
+    return this.#number("SELECT max(seq, 0) AS value FROM sqlite_sequence WHERE name = 'records'")
   }
 
   onChange(listener: (sequence: number) => void): () => void {
@@ -288,45 +264,29 @@ export class StoredCatalogue implements Catalogue {
     return row === undefined ? 0 : integerOf(row, 'count')
   }
 
-  #oneRelease(sql: string, value: number | Uint8Array): ReleaseRecord | undefined {
-    const row = this.#db.get(sql, value)
-    return row === undefined ? undefined : this.#records.release(row)
-  }
-
   #document(owner: OwnerId): OwnerDocument | undefined {
     const cached = this.#documents.get(owner)
     if (cached !== undefined) return cached
     const id = this.ownerRecord(owner)
     const envelope = id === undefined ? undefined : this.#records.envelope(id)
-    if (envelope === undefined) return undefined
-    const record = verifyRecord(envelope, () => undefined)
-    if (record.kind !== 'owner') return undefined
+    const record = envelope === undefined ? undefined : readRecord(envelope)
+    if (record?.kind !== 'owner') return undefined
     if (this.#documents.size >= MAX_CACHED_OWNERS) this.#documents.clear()
     this.#documents.set(owner, record.document)
     return record.document
   }
 
-  #rebuild(): void {
-    this.#db.transaction('process', () => {
-      this.#db.exec('DELETE FROM owners; DELETE FROM packages; DELETE FROM releases; DELETE FROM dependents')
-      this.#search.clear()
-      const update = new ViewUpdate(this.#db, this.#records, this.#search)
-      for (const { id, release: sequence, envelope, seenMs } of this.#records.all()) {
-        const { kind, payload } = decodeEnvelope(envelope)
-        // The ID of an owner is the CID of its document, as that of a record is the CID of its envelope.
-        if (kind === 'owner') update.addOwner(parseOwnerId(recordIdOf(payload)), id)
-        else {
-          const release = decodeRelease(payload)
-          update.addRelease({ record: id, payload: payloadHash(payload), release, seenMs, sequence })
-        }
-      }
-      update.finish()
-    })
+  async #rebuild(): Promise<void> {
+    this.#search.clear()
+    for (const work of new ViewRebuild(this.#db, this.#records).steps()) {
+      this.commit('process', work)
+      await setImmediate()
+    }
   }
 
-  #countRows(table: 'owners' | 'packages' | 'releases'): number {
-    const row = this.#db.get(`SELECT count(*) AS count FROM ${table}`)
-    return row === undefined ? 0 : integerOf(row, 'count')
+  #number(sql: string): number {
+    const row = this.#db.get(sql)
+    return row === undefined ? 0 : integerOf(row, 'value')
   }
 
   #dropLater(id: RecordId): void {
@@ -340,11 +300,12 @@ export class StoredCatalogue implements Catalogue {
   #dropDamaged(): void {
     const ids = [...this.#damaged]
     this.#damaged.clear()
+    this.#documents.clear()
     if (!this.#db.isOpen) return
     try {
-      const removed = this.#db.transaction('process', () => ids.filter((id) => this.#records.remove(id)))
-      for (const id of removed) this.#records.removed(id)
-      this.#documents.clear()
+      this.commit('process', (update) => {
+        for (const id of ids) update.drop(id)
+      })
     } catch (error) {
       this.#logger?.warn(PART, 'a damaged record could not be dropped', { error: String(error) })
     }
@@ -354,8 +315,4 @@ export class StoredCatalogue implements Catalogue {
 /** Whether it is the record that is at fault, and not this store. */
 function isRefusal(error: unknown): error is RegistryError {
   return REFUSALS.some((code) => isRegistryError(error, code))
-}
-
-function payloadHash(payload: Uint8Array): Uint8Array {
-  return hash('sha256', payload, 'buffer')
 }

@@ -1,4 +1,4 @@
-import { RegistryError, type ReleaseKey } from '@registry/types'
+import { RegistryError, type ReleaseKey, type Statement, statementField } from '@registry/types'
 
 /** Called before `start` or after `stop`. */
 export class StoreNotRunningError extends RegistryError<'ERR_NOT_RUNNING'> {
@@ -51,12 +51,31 @@ export class DataDirInUseError extends RegistryError<'ERR_DATA_DIR_IN_USE'> {
   }
 }
 
-/** This owner has released this version before; releases are immutable. */
+/** This owner has released this version before, or unpublished it; releases are immutable and numbers not used twice. */
 export class VersionExistsError extends RegistryError<'ERR_VERSION_EXISTS'> {
-  constructor({ owner, name, version }: ReleaseKey) {
-    super('ERR_VERSION_EXISTS', `${name}@${version} is already released`, {
-      hint: 'Raise the version and publish again.',
-      details: { owner, name, version }
+  constructor({ owner, name, version }: ReleaseKey, options: { unpublished: boolean }) {
+    const { unpublished } = options
+    super(
+      'ERR_VERSION_EXISTS',
+      `${name}@${version} ${unpublished ? 'was unpublished' : 'is already released'}`,
+      {
+        hint: unpublished
+          ? 'The number of a version that was unpublished is never used again: raise the version and publish again.'
+          : 'Raise the version and publish again.',
+        details: { owner, name, version, unpublished }
+      }
+    )
+  }
+}
+
+/** Another statement of this field holds, with this `seq` or a higher one: it came here meanwhile. */
+export class StaleStatementError extends RegistryError<'ERR_STALE_STATEMENT'> {
+  constructor({ owner, name, seq, fact }: Statement) {
+    const field = statementField(fact)
+    super('ERR_STALE_STATEMENT', `Another statement of ${field} of ${name} holds`, {
+      retryable: true,
+      hint: 'Look at what holds now, and state it again if it is still wanted.',
+      details: { owner, name, field, seq }
     })
   }
 }

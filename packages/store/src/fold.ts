@@ -1,59 +1,60 @@
-import { compareVersions, type RecordId, type Version } from '@registry/types'
+import {
+  compareVersions,
+  type PackageUpdateType,
+  type RecordId,
+  type StatementFact,
+  type Version
+} from '@registry/types'
 
 /**
- * How records become the catalogue: pure functions from what is there and what comes to what changes. Folding the same
+ * How records become the catalogue: pure functions from what is there and what comes to what holds. Folding the same
  * records in any order, with any repetition, ends in the same state.
  */
 
-/** A release as the fold sees it. */
-export interface FoldedRelease {
-  /** Names what was signed, whoever of the owner's keys signed it: two payloads for one version are a conflict. */
-  payload: string
+/** What decides the order of the releases of a package. */
+export interface ReleasePlace {
   version: Version
-  /** The smallest ID of the envelopes around this payload. */
-  record: RecordId
+  /** sha2-256 of what was signed, in hexadecimal digits: two of them for one version are a conflict. */
+  payload: string
 }
 
-/** What decides the order of releases. */
-export type ReleasePlace = Pick<FoldedRelease, 'version' | 'payload'>
-
-/** What of a package's state one more release depends on. */
-export interface PackageState<Stored extends FoldedRelease> {
-  /** The releases there are of the same version; more than one when its owner equivocated. */
-  sameVersion: readonly Stored[]
-  /** The release that stands for the package. */
-  latest: Stored | undefined
+/** What decides which of two statements of one field holds. */
+export interface StatementPlace {
+  id: RecordId
+  seq: number
 }
 
-export type ReleaseChange<Stored extends FoldedRelease> =
-  /** The same release in another envelope: nothing new but perhaps the record that stands for it. */
-  | { status: 'repeated'; release: Stored; record: RecordId }
-  | { status: 'added'; conflicted: boolean; latest: boolean }
+/** The facts that hold of a package, by their field. */
+export type Facts = ReadonlyMap<string, StatementFact>
 
-export function foldRelease<Stored extends FoldedRelease>(
-  state: PackageState<Stored>,
-  incoming: FoldedRelease
-): ReleaseChange<Stored> {
-  const release = state.sameVersion.find(({ payload }) => payload === incoming.payload)
-  if (release !== undefined) {
-    return { status: 'repeated', release, record: foldRecord(release.record, incoming.record) }
-  }
-  return {
-    status: 'added',
-    conflicted: state.sameVersion.length > 0,
-    latest: state.latest === undefined || standsBefore(incoming, state.latest)
-  }
+export const NO_FACTS: Facts = new Map()
+
+/** What its owner says of a version now. */
+export interface VersionMarks {
+  deprecated?: string
+  yanked?: string
+  unpublished: boolean
+}
+
+/** Whether `a` holds rather than `b`. */
+export function supersedes(a: StatementPlace, b: StatementPlace): boolean {
+  return a.seq > b.seq || (a.seq === b.seq && a.id > b.id)
 }
 
 /** Which of two envelopes with the same payload stands for it. */
-export function foldRecord(current: RecordId | undefined, incoming: RecordId): RecordId {
-  return current === undefined || incoming < current ? incoming : current
+export function smallerId(a: RecordId, b: RecordId): RecordId {
+  return a < b ? a : b
 }
 
-/** Whether `a` stands for a package rather than `b`: a release before a pre-release, then the newer. */
-function standsBefore(a: ReleasePlace, b: ReleasePlace): boolean {
-  const stability = Number(isPrerelease(b.version)) - Number(isPrerelease(a.version))
-  return (stability || compareReleases(a, b)) > 0
+export function marksOf(version: Version, facts: Facts): VersionMarks {
+  const marks: VersionMarks = { unpublished: facts.has(`unpublish ${version}`) }
+  const deprecation = facts.get(`deprecation ${version}`)
+  if (deprecation?.field === 'deprecation' && deprecation.message !== null) {
+    marks.deprecated = deprecation.message
+  }
+  const yank = facts.get(`yank ${version}`)
+  if (yank?.field === 'yank' && yank.reason !== null) marks.yanked = yank.reason
+  return marks
 }
 
 /** Oldest first; total, and no matter which envelope stands for a release. */
@@ -63,14 +64,91 @@ export function compareReleases(a: ReleasePlace, b: ReleasePlace): number {
   )
 }
 
-/** The names that a package depends on with its latest release and did not before, and the reverse. */
+/**
+ * The release that stands for a package: of those not unpublished that of the tag `latest`, else the newest that is
+ * neither yanked nor a pre-release, else the newest that is not yanked, else the newest that is no pre-release, else the
+ * newest.
+ */
+export function standingRelease<Release extends ReleasePlace>(
+  releases: Iterable<Release>,
+  facts: Facts
+): Release | undefined {
+  let best: { release: Release; rank: number } | undefined
+  for (const release of releases) {
+    const rank = rankOf(release.version, facts)
+    if (rank === undefined) continue
+    const order = best === undefined ? 1 : rank - best.rank || compareReleases(release, best.release)
+    if (order > 0) best = { release, rank }
+  }
+  return best?.release
+}
+
+/** Whether a version stands rather than another one of a package of which nothing is stated. */
+export function standsBefore(a: Version, b: Version): boolean {
+  const rank = Number(isPrerelease(b)) - Number(isPrerelease(a))
+  return (rank || compareVersions(a, b)) > 0
+}
+
+/** The higher, the rather it stands; undefined for one that is unpublished. */
+function rankOf(version: Version, facts: Facts): number | undefined {
+  const { unpublished, yanked } = marksOf(version, facts)
+  if (unpublished) return undefined
+  const latest = facts.get('dist-tag latest')
+  const tagged = latest?.field === 'dist-tag' && latest.version === version
+  return 4 * Number(tagged) + 2 * Number(yanked === undefined) + Number(!isPrerelease(version))
+}
+
+/** Tags other than `latest` with their versions, of those that are there. */
+export function foldTags(there: ReadonlySet<Version>, facts: Facts): Record<string, Version> {
+  const tags: Record<string, Version> = Object.create(null)
+  for (const fact of facts.values()) {
+    if (fact.field !== 'dist-tag' || fact.version === null) continue
+    if (fact.tag !== 'latest' && there.has(fact.version)) tags[fact.tag] = fact.version
+  }
+  return tags
+}
+
+/** Whether a fact may change which release stands for its package. */
+export function isAboutStanding(fact: StatementFact): boolean {
+  switch (fact.field) {
+    case 'yank':
+    case 'unpublish':
+      return true
+    case 'dist-tag':
+      return fact.tag === 'latest'
+    default:
+      return false
+  }
+}
+
+/** What a statement of it is told as. */
+export function updateTypeOf(fact: StatementFact): PackageUpdateType {
+  switch (fact.field) {
+    case 'unpublish':
+      return 'Unpublished'
+    case 'deprecation':
+      return fact.message === null ? 'MetadataUpdate' : 'Deprecated'
+    case 'yank':
+      return fact.reason === null ? 'MetadataUpdate' : 'Yanked'
+    default:
+      return 'MetadataUpdate'
+  }
+}
+
+/** By how much the dependents of each name change when a package depends on other names than before. */
 export function foldDependencies(
-  before: readonly string[],
-  after: readonly string[]
-): { added: string[]; dropped: string[] } {
-  const old = new Set(before)
-  const fresh = new Set(after)
-  return { added: [...fresh.difference(old)], dropped: [...old.difference(fresh)] }
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>
+): Array<readonly [name: string, difference: 1 | -1]> {
+  const old = new Set(Object.keys(before))
+  const fresh = new Set(Object.keys(after))
+  const added = [...fresh.difference(old)].map((name) => [name, 1] as const)
+  return [...added, ...[...old.difference(fresh)].map((name) => [name, -1] as const)]
+}
+
+/** Order of magnitude: counts that differ less are alike, so that a package is not indexed again with each dependent. */
+export function popularityOf(dependents: number): number {
+  return Math.floor(Math.log2(1 + dependents))
 }
 
 function isPrerelease(version: Version): boolean {

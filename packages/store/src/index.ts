@@ -12,6 +12,7 @@ export {
   NewerSchemaError,
   NotStoredError,
   QuotaExceededError,
+  StaleStatementError,
   StorageError,
   type StorageFault,
   StoreCorruptError,

@@ -1,5 +1,5 @@
 import { type ContentId, type Outbox, type OutboxEntry, parseContentId, type RecordId } from '@registry/types'
-import { bytesOf, type Database, integerOf, textOf } from './database.ts'
+import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
 import { recordIdOfKey, recordKeyOf } from './record-key.ts'
 
 /** The outbox in SQLite. Progress that a power cut takes back is only announced once more. */
@@ -11,11 +11,11 @@ export class StoredOutbox implements Outbox {
   }
 
   /** To be called within the transaction that stores the record. */
-  add(record: RecordId, content: ContentId, dueMs: number): void {
+  add(record: RecordId, content: ContentId | undefined, dueMs: number): void {
     this.#db.run(
       'INSERT INTO outbox (record, content, due_ms) VALUES (?, ?, ?)',
       recordKeyOf(record),
-      content,
+      content ?? null,
       dueMs
     )
   }
@@ -23,14 +23,7 @@ export class StoredOutbox implements Outbox {
   due(options: { nowMs: number; limit: number }): OutboxEntry[] {
     return this.#db
       .all('SELECT * FROM outbox WHERE due_ms <= ? ORDER BY sequence LIMIT ?', options.nowMs, options.limit)
-      .map((row) => ({
-        sequence: integerOf(row, 'sequence'),
-        record: recordIdOfKey(bytesOf(row, 'record')),
-        content: parseContentId(textOf(row, 'content')),
-        attempts: integerOf(row, 'attempts'),
-        pushed: integerOf(row, 'pushed') === 1,
-        provided: integerOf(row, 'provided') === 1
-      }))
+      .map(entryOf)
   }
 
   nextDueMs(): number | undefined {
@@ -56,4 +49,16 @@ export class StoredOutbox implements Outbox {
     const row = this.#db.get('SELECT count(*) AS size FROM outbox')
     return row === undefined ? 0 : integerOf(row, 'size')
   }
+}
+
+function entryOf(row: Row): OutboxEntry {
+  const entry: OutboxEntry = {
+    sequence: integerOf(row, 'sequence'),
+    record: recordIdOfKey(bytesOf(row, 'record')),
+    attempts: integerOf(row, 'attempts'),
+    pushed: integerOf(row, 'pushed') === 1,
+    provided: integerOf(row, 'provided') === 1
+  }
+  if (row.content !== null) entry.content = parseContentId(textOf(row, 'content'))
+  return entry
 }

@@ -1,28 +1,39 @@
 import { hash } from 'node:crypto'
-import { decode } from '@ipld/dag-cbor'
-import { decodeEnvelope } from '@registry/identity'
+import { readRecord, type VerifiedRecord } from '@registry/identity'
 import {
   type CatalogueSummary,
-  parseRelease,
+  type OwnerId,
+  parseOwnerId,
+  RECORD_KINDS,
   type RecordId,
   type RecordIdPage,
-  type RecordKind,
-  type Release,
-  type ReleaseRecord
+  type RecordKind
 } from '@registry/types'
-import { bytesOf, type Database, integerOf, type Row } from './database.ts'
+import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
 import { Fingerprint } from './fingerprint.ts'
 import { recordIdOfKey, recordKeyOf } from './record-key.ts'
 
 const BEFORE_ALL = new Uint8Array(0)
 
-export interface StoredRecord {
+/** A record as a member of the scopes. */
+export interface Member {
   id: RecordId
   kind: RecordKind
-  /** Sequence of the release that a release record states. */
-  release: number | null
-  envelope: Uint8Array
+  /** Whose package it is about; the owner that an inception founds. */
+  owner: OwnerId
+  /** The first 32 bits of the sha2-256 of the package's name; null for an inception. */
+  place: number | null
+}
+
+/** A record to be stored, with the columns of `records` by the same names. */
+export interface NewRow extends Member {
+  /** It is told as a change, and its number the place of it. */
+  told: boolean
+  package: number | null
+  field: string | null
+  seq: number | null
   seenMs: number
+  envelope: Uint8Array
 }
 
 export interface DamageReports {
@@ -59,20 +70,25 @@ export class RecordSet {
   }
 
   has(id: RecordId): boolean {
-    return this.#db.get('SELECT 1 FROM records WHERE id = ?', recordKeyOf(id)) !== undefined
+    return (
+      this.#db.get('SELECT 1 FROM records WHERE kind IN (0, 1, 2, 3) AND id = ?', recordKeyOf(id)) !==
+      undefined
+    )
   }
 
   envelope(id: RecordId): Uint8Array | undefined {
-    const key = recordKeyOf(id)
-    const row = this.#db.get('SELECT envelope FROM records WHERE id = ?', key)
-    return row === undefined ? undefined : this.#verified(key, row)
+    const row = this.#db.get(
+      'SELECT id, envelope FROM records WHERE kind IN (0, 1, 2, 3) AND id = ?',
+      recordKeyOf(id)
+    )
+    return row === undefined ? undefined : this.#verified(row)
   }
 
   ids(options: { kind: RecordKind; after?: RecordId; limit: number }): RecordIdPage {
     const after = options.after === undefined ? BEFORE_ALL : recordKeyOf(options.after)
     const rows = this.#db.all(
       'SELECT id FROM records WHERE kind = ? AND id > ? ORDER BY id LIMIT ?',
-      options.kind,
+      RECORD_KINDS.indexOf(options.kind),
       after,
       options.limit + 1
     )
@@ -81,59 +97,67 @@ export class RecordSet {
     return next === undefined ? { ids } : { ids, next }
   }
 
-  /** Every record, in the order in which they came. */
-  *all(): Generator<Omit<StoredRecord, 'kind'>, void, undefined> {
-    for (const row of this.#db.each('SELECT id, release, seen_ms, envelope FROM records ORDER BY rowid')) {
-      const key = bytesOf(row, 'id')
-      const envelope = this.#verified(key, row)
-      if (envelope === undefined) continue
-      const release = row.release === null ? null : integerOf(row, 'release')
-      yield { id: recordIdOfKey(key), release, envelope, seenMs: integerOf(row, 'seen_ms') }
-    }
+  /** What the record of a row with `id` and `envelope` says; undefined when it is damaged. */
+  read(row: Row): VerifiedRecord | undefined {
+    const envelope = this.#verified(row)
+    return envelope === undefined ? undefined : readRecord(envelope)
   }
 
-  /** The release of a row of `RELEASE_ROWS`; undefined when the record or the row is damaged. */
-  release(row: Row): ReleaseRecord | undefined {
-    const key = bytesOf(row, 'record')
-    const envelope = this.#verified(key, row)
-    if (envelope === undefined) return undefined
-    const release = decodeRelease(decodeEnvelope(envelope).payload)
-    if (release.owner !== row.owner || release.name !== row.name || release.version !== row.version) {
-      this.#reports.onDamagedView()
-      return undefined
-    }
-    return {
-      id: recordIdOfKey(key),
-      release,
-      firstSeenMs: integerOf(row, 'seen_ms'),
-      conflicted: integerOf(row, 'conflicted') === 1
-    }
+  /** The place of a stored record in the scopes; undefined when there is no such record. */
+  member(id: RecordId): Member | undefined {
+    const row = this.#db.get(
+      `SELECT kind, records.place, coalesce(owner, field) AS owner
+       FROM records LEFT JOIN packages ON packages.id = records.package
+       WHERE kind IN (0, 1, 2, 3) AND records.id = ?`,
+      recordKeyOf(id)
+    )
+    const kind = row === undefined ? undefined : RECORD_KINDS[integerOf(row, 'kind')]
+    if (row === undefined || kind === undefined) return undefined
+    const place = row.place === null ? null : integerOf(row, 'place')
+    return { id, kind, owner: parseOwnerId(textOf(row, 'owner')), place }
   }
 
-  /** To be called within a transaction; once that is committed, `inserted` counts them. */
-  insert(record: StoredRecord): void {
-    this.#db.run(
-      'INSERT INTO records (id, kind, release, seen_ms, envelope) VALUES (?, ?, ?, ?, ?)',
-      recordKeyOf(record.id),
-      record.kind,
-      record.release,
-      record.seenMs,
-      record.envelope
+  /**
+   * Stores a record that is not here yet and returns its number. To be called within a transaction; once that is
+   * committed, `committed` counts it.
+   */
+  insert(row: NewRow): number {
+    // Those that are told take the next number by themselves.
+    const number = row.told ? 'NULL' : '(SELECT min(coalesce(min(number), 0), 0) - 1 FROM records)'
+    return this.#db.insert(
+      `INSERT INTO records (number, kind, id, place, package, field, seq, seen_ms, envelope)
+       VALUES (${number}, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      RECORD_KINDS.indexOf(row.kind),
+      recordKeyOf(row.id),
+      row.place,
+      row.package,
+      row.field,
+      row.seq,
+      row.seenMs,
+      row.envelope
     )
   }
 
-  inserted(ids: readonly RecordId[]): void {
-    for (const id of ids) this.#count(recordKeyOf(id))
+  /** To be called within a transaction; once that is committed, `committed` counts it. */
+  remove(member: Member): void {
+    this.#db.run(
+      'DELETE FROM records WHERE kind = ? AND id = ?',
+      RECORD_KINDS.indexOf(member.kind),
+      recordKeyOf(member.id)
+    )
   }
 
-  /** To be called within a transaction; once that is committed, `removed` counts it. False when it was not there. */
-  remove(id: RecordId): boolean {
-    return this.#db.run('DELETE FROM records WHERE id = ?', recordKeyOf(id)) > 0
+  /** A transaction with these was committed. */
+  committed({ inserted, removed }: { inserted: readonly Member[]; removed: readonly Member[] }): void {
+    for (const { id } of inserted) this.#count(recordKeyOf(id))
+    for (const { id } of removed) {
+      this.#fingerprint.remove(recordKeyOf(id))
+      this.#size -= 1
+    }
   }
 
-  removed(id: RecordId): void {
-    this.#fingerprint.remove(recordKeyOf(id))
-    this.#size -= 1
+  damagedView(): void {
+    this.#reports.onDamagedView()
   }
 
   #count(key: Uint8Array): void {
@@ -141,15 +165,11 @@ export class RecordSet {
     this.#size += 1
   }
 
-  #verified(key: Uint8Array, row: Row): Uint8Array | undefined {
+  #verified(row: Row): Uint8Array | undefined {
     const envelope = bytesOf(row, 'envelope')
+    const key = bytesOf(row, 'id')
     if (Buffer.compare(hash('sha256', envelope, 'buffer'), key) === 0) return envelope
     this.#reports.onDamagedRecord(recordIdOfKey(key))
     return undefined
   }
-}
-
-/** The release in the payload of an envelope that was verified before. */
-export function decodeRelease(payload: Uint8Array): Release {
-  return parseRelease(decode(payload))
 }

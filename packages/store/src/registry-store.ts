@@ -1,15 +1,24 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readRecord } from '@registry/identity'
 import type { Clock, Logger, RecordId, RegistryStore, Release } from '@registry/types'
 import { StoredBlobs } from './blob-store.ts'
 import { BlockFiles } from './block-files.ts'
-import { type NewEnvelope, StoredCatalogue } from './catalogue.ts'
+import { StoredCatalogue } from './catalogue.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { Database, textOf } from './database.ts'
-import { HashMismatchError, NotStoredError, StoreCorruptError, VersionExistsError } from './errors.ts'
-import { FtsSearchIndex } from './fts-search-index.ts'
+import {
+  HashMismatchError,
+  NotStoredError,
+  StaleStatementError,
+  StoreCorruptError,
+  VersionExistsError
+} from './errors.ts'
 import { StoredOutbox } from './outbox.ts'
+import { LinearPackageSearch } from './package-search.ts'
+import { recordKeyOf } from './record-key.ts'
 import { migrate } from './schema.ts'
+import type { CheckedEnvelope, ViewUpdate } from './view-update.ts'
 
 export interface RegistryStoreInit {
   /** Folder for all that is kept; created when missing, and used by one store at a time. */
@@ -56,6 +65,7 @@ class FolderStore implements RegistryStore {
   /** Its presence says that damage was met: check the file, and make the views anew, at the next start. */
   readonly #suspectPath: string
   #running: { unlock: () => void; swept: Promise<void> } | undefined
+  #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(init: Required<RegistryStoreInit>, components: RegistryStoreComponents) {
@@ -67,28 +77,23 @@ class FolderStore implements RegistryStore {
     const parts = { ...components, db: this.#db }
     this.catalogue = new StoredCatalogue({
       ...parts,
-      search: new FtsSearchIndex(this.#db),
+      search: (views) => new LinearPackageSearch(this.#db, views),
       onDamage: () => this.#suspect()
     })
     this.blobs = new StoredBlobs(init, { ...parts, files: this.#files })
     this.outbox = new StoredOutbox(this.#db)
   }
 
-  async start(): Promise<void> {
-    await this.#stopped
-    if (this.#running !== undefined) return
-    const unlock = lockDataDir(this.#dataDir)
-    try {
-      this.#open()
-    } catch (error) {
-      this.#db.close()
-      unlock()
-      throw error
-    }
-    this.#running = { unlock, swept: this.blobs.sweep() }
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
   }
 
   async stop(): Promise<void> {
+    // What fails to start has undone itself.
+    if (this.#starting !== undefined) await this.#starting.catch(() => {})
     const running = this.#running
     if (running !== undefined) {
       this.#running = undefined
@@ -100,47 +105,65 @@ class FolderStore implements RegistryStore {
     await this.#stopped
   }
 
-  async publish(envelopes: readonly Uint8Array[]): Promise<Array<{ id: RecordId; release: Release }>> {
-    const fresh: NewEnvelope[] = []
-    const published = new Map<string, { id: RecordId; release: Release }>()
-    for (const checked of this.catalogue.check(envelopes)) {
-      if (checked.status === 'refused') throw checked.error
-      if (checked.status === 'known') {
-        const known = this.catalogue.releaseOf(checked.id)
-        if (known !== undefined) throw new VersionExistsError(known.release)
-        continue
-      }
-      fresh.push(checked)
-      if (checked.record.kind !== 'release') continue
-      const { id, release } = checked.record
-      const key = JSON.stringify([release.owner, release.name, release.version])
-      if (published.has(key) || this.catalogue.hasVersion(release)) throw new VersionExistsError(release)
-      const content = this.blobs.stat(release.content)
-      if (content === undefined) throw new NotStoredError(release.content)
-      if (content.size !== release.size || content.integrity !== release.integrity) {
-        throw new HashMismatchError(release.content, 'the release states another size or integrity')
-      }
-      published.set(key, { id, release })
+  async #start(): Promise<void> {
+    await this.#stopped
+    if (this.#running !== undefined) return
+    const unlock = lockDataDir(this.#dataDir)
+    try {
+      await this.#open()
+    } catch (error) {
+      this.#db.close()
+      unlock()
+      throw error
     }
-    if (fresh.length === 0) return []
-    const update = this.#db.transaction('power', () => {
-      const nowMs = this.#clock.now()
-      for (const { id, release } of published.values()) {
-        this.blobs.pin(release.content)
-        this.outbox.add(id, release.content, nowMs)
-      }
-      return this.catalogue.accept(fresh)
-    })
-    this.catalogue.accepted(fresh, update)
-    return [...published.values()]
+    this.#running = { unlock, swept: this.blobs.sweep() }
   }
 
-  #open(): void {
+  async publish(envelopes: readonly Uint8Array[]): Promise<RecordId[]> {
+    const checked = envelopes.length === 0 ? [] : this.catalogue.check(envelopes)
+    const refused = checked.find((outcome) => outcome.status === 'refused')
+    if (refused !== undefined) throw refused.error
+    return this.catalogue.commit('power', (update) =>
+      envelopes.flatMap((envelope, index) => {
+        const outcome = checked[index]
+        const record = outcome?.status === 'new' ? outcome.record : readRecord(envelope)
+        return this.#publishOne(update, { envelope, record })
+      })
+    )
+  }
+
+  /** The ID of what is to be announced. */
+  #publishOne(update: ViewUpdate, checked: CheckedEnvelope): RecordId[] {
+    const { record } = checked
+    const nowMs = this.#clock.now()
+    if (record.kind === 'release') this.#checkRelease(update, record.release)
+    if (record.kind === 'statement' && record.statement.seq <= update.statementSeq(record.statement)) {
+      throw new StaleStatementError(record.statement)
+    }
+    update.add(checked, nowMs)
+    if (record.kind === 'owner') return []
+    const content = record.kind === 'release' ? record.release.content : undefined
+    if (content !== undefined) this.blobs.pin(content, recordKeyOf(record.id))
+    this.outbox.add(record.id, content, nowMs)
+    return [record.id]
+  }
+
+  #checkRelease(update: ViewUpdate, release: Release): void {
+    const unpublished = update.isUnpublished(release)
+    if (unpublished || update.hasVersion(release)) throw new VersionExistsError(release, { unpublished })
+    const content = this.blobs.stat(release.content)
+    if (content === undefined) throw new NotStoredError(release.content)
+    if (content.size !== release.size || content.integrity !== release.integrity) {
+      throw new HashMismatchError(release.content, 'the release states another size or integrity')
+    }
+  }
+
+  async #open(): Promise<void> {
     this.#db.open()
-    migrate(this.#db)
+    migrate(this.#db, () => this.#suspect())
     const suspect = existsSync(this.#suspectPath)
     if (suspect) this.#check()
-    this.catalogue.load({ rebuild: suspect })
+    await this.catalogue.load({ rebuild: suspect })
     this.blobs.load()
     this.#files.open()
     if (suspect) rmSync(this.#suspectPath, { force: true })

@@ -1,15 +1,23 @@
 import { type Database, integerOf } from './database.ts'
 import { NewerSchemaError } from './errors.ts'
 
+interface Migration {
+  sql: string
+  /** The views are to be made anew from the records afterwards. */
+  rebuild: boolean
+}
+
 /**
  * The migrations of the catalogue file, oldest first; SQLite's `user_version` counts those it has had. Never edit one
  * that was released: append.
  *
- * The peer's own state: `records`, `downloads`, `contents` … `pins`, `outbox`. Derived from the records, and made anew
- * from them when in doubt: `owners`, `packages`, `releases`, `dependents`, and what the search index keeps.
+ * The peer's own state: `records` but for the columns said to be views, `downloads`, `contents` … `pins`, `outbox`. Views
+ * of the records, made anew from them when in doubt: those columns, `owners`, `packages` and `dependents`.
  */
-const MIGRATIONS: readonly string[] = [
-  `
+const MIGRATIONS: readonly Migration[] = [
+  {
+    rebuild: false,
+    sql: `
   CREATE TABLE records (
     id BLOB NOT NULL UNIQUE,        -- the digest in the record ID
     kind TEXT NOT NULL,
@@ -111,15 +119,105 @@ const MIGRATIONS: readonly string[] = [
     name, tokenize = 'trigram', content = '', contentless_delete = 1
   );
   `
+  },
+  {
+    rebuild: true,
+    sql: `
+  DROP TABLE search_rows;
+  DROP TABLE search_words;
+  DROP TABLE search_names;
+  DROP TABLE owners;
+  DROP TABLE packages;
+  DROP TABLE releases;
+  DROP TABLE dependents;
+  ALTER TABLE records RENAME TO old_records;
+  ALTER TABLE pins RENAME TO old_pins;
+  ALTER TABLE outbox RENAME TO old_outbox;
+
+  CREATE TABLE records (
+    -- In the order of arrival: from 1 up, and never given twice, what is told as a change; from -1 down the rest, which
+    -- is owners, and further envelopes around a release that was here.
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL,          -- index in RECORD_KINDS
+    id BLOB NOT NULL,               -- the digest in the record ID
+    place INTEGER,                  -- view: that of the package; null for an owner, as is the next
+    package INTEGER,                -- view: what it is about
+    field TEXT,                     -- view: the owner founded; the version released; the field of a statement; else null
+    seq INTEGER,                    -- view: of a statement
+    seen_ms INTEGER NOT NULL,       -- of a further envelope that of the first
+    envelope BLOB NOT NULL
+  );
+  INSERT INTO records (number, kind, id, seen_ms, envelope)
+    SELECT CASE WHEN release IS NULL OR again > 1 THEN -arrival ELSE release END,
+      CASE kind WHEN 'owner' THEN 0 ELSE 1 END, id, seen_ms, envelope
+    FROM (
+      SELECT *, rowid AS arrival, row_number() OVER (PARTITION BY release ORDER BY rowid) AS again FROM old_records
+    );
+  DROP TABLE old_records;
+  CREATE UNIQUE INDEX records_by_kind ON records (kind, id, place);
+  CREATE INDEX records_by_package ON records (package, kind, field) WHERE package IS NOT NULL;
+
+  CREATE TABLE owners (
+    owner TEXT PRIMARY KEY,
+    record INTEGER NOT NULL         -- number of the record with the smallest ID
+  ) WITHOUT ROWID;
+
+  -- All that a record was ever about, also what has no release.
+  CREATE TABLE packages (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    place INTEGER NOT NULL,         -- the first 32 bits of the name's sha2-256
+    latest INTEGER,                 -- number of the release that stands for it; null when it is not listed
+    live INTEGER NOT NULL,          -- releases that are not unpublished
+    plain INTEGER NOT NULL,         -- 1: no statement about it, and one record for each version
+    changed INTEGER NOT NULL,       -- the last transaction that changed how it is found, counted from 1
+    UNIQUE (owner, name)
+  );
+  CREATE INDEX packages_by_name ON packages (name, owner);
+  CREATE INDEX packages_by_change ON packages (changed);
+
+  CREATE TABLE dependents (
+    name TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE pins (
+    cid TEXT NOT NULL,
+    holder BLOB NOT NULL,           -- the digest in the ID of the release that was published; empty for any other pin
+    PRIMARY KEY (cid, holder)
+  ) WITHOUT ROWID;
+  INSERT INTO pins SELECT cid, x'' FROM old_pins;
+  DROP TABLE old_pins;
+
+  CREATE TABLE outbox (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    record BLOB NOT NULL,
+    content TEXT,                   -- of a release
+    attempts INTEGER NOT NULL DEFAULT 0,
+    pushed INTEGER NOT NULL DEFAULT 0,
+    provided INTEGER NOT NULL DEFAULT 0,
+    due_ms INTEGER NOT NULL
+  );
+  INSERT INTO outbox SELECT * FROM old_outbox;
+  DROP TABLE old_outbox;
+  CREATE INDEX outbox_by_due ON outbox (due_ms, sequence);
+  `
+  }
 ]
 
-/** Brings the file to the newest schema; each migration is a transaction. */
-export function migrate(db: Database): void {
+/**
+ * Brings the file to the newest schema; each migration is a transaction. Calls `onStale` before one after which the views
+ * are to be made anew.
+ */
+export function migrate(db: Database, onStale: () => void): void {
   const row = db.get('PRAGMA user_version')
   const done = row === undefined ? 0 : integerOf(row, 'user_version')
   if (done > MIGRATIONS.length) throw new NewerSchemaError(db.path, done)
-  for (const [index, sql] of MIGRATIONS.entries()) {
+  for (const [index, { sql, rebuild }] of MIGRATIONS.entries()) {
     if (index < done) continue
+    // A new file has no records.
+    if (rebuild && done > 0) onStale()
     db.transaction('power', () => {
       db.exec(sql)
       db.exec(`PRAGMA user_version = ${index + 1}`)

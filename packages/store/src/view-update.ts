@@ -1,215 +1,483 @@
+import type { VerifiedRecord } from '@registry/identity'
 import {
+  type Attestation,
   type CatalogueCounts,
   type OwnerId,
+  type PackageName,
+  parsePackageName,
   parseVersion,
+  RECORD_KINDS,
   type RecordId,
   type Release,
+  type ReleaseKey,
+  type Statement,
+  type StatementFact,
+  statementField,
   type Version
 } from '@registry/types'
 import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
-import { type FoldedRelease, foldDependencies, foldRecord, foldRelease } from './fold.ts'
+import {
+  type Facts,
+  foldDependencies,
+  isAboutStanding,
+  popularityOf,
+  type ReleasePlace,
+  smallerId,
+  standingRelease,
+  standsBefore,
+  supersedes
+} from './fold.ts'
+import { placeOf } from './place.ts'
 import { recordIdOfKey, recordKeyOf } from './record-key.ts'
-import type { RecordSet } from './record-set.ts'
-import { popularityOf, type SearchEntry, type SearchIndex } from './search-index.ts'
+import type { Member, NewRow, RecordSet } from './record-set.ts'
 
-/** Releases with the columns that `RecordSet.release` reads; a condition is to follow. */
-export const RELEASE_ROWS = `
-  SELECT releases.sequence, releases.version, releases.payload, releases.record, releases.conflicted,
-    releases.seen_ms, packages.owner, packages.name, packages.first, records.envelope
-  FROM releases
-  JOIN packages ON packages.id = releases.package
-  JOIN records ON records.id = releases.record`
+const OWNER = RECORD_KINDS.indexOf('owner')
+const RELEASE = RECORD_KINDS.indexOf('release')
+const STATEMENT = RECORD_KINDS.indexOf('statement')
 
-/** Packages indexed at once; bounds the memory of a large update. */
-const INDEX_BATCH = 1000
+/** Packages of one name that are put in the search index again when that name is depended on more or less. */
+const MAX_NAMESAKES = 1000
 
-export interface IncomingRelease {
-  record: RecordId
-  /** sha2-256 of what was signed. */
-  payload: Uint8Array
-  release: Release
-  seenMs: number
-  /** Its place in the order of arrival, when it has one from before. */
-  sequence: number | null
+/** A record that was checked, and may be stored. */
+export interface CheckedEnvelope {
+  envelope: Uint8Array
+  record: VerifiedRecord
 }
 
-interface StoredRelease extends FoldedRelease {
-  sequence: number
+/** A row of `packages`, as far as it is folded. */
+interface FoldedPackage {
+  readonly id: number
+  readonly owner: OwnerId
+  readonly name: PackageName
+  readonly place: number
+  /** There is a row of it. */
+  readonly stored: boolean
+  /** There may be records about it. */
+  known: boolean
+  latest: { number: number; version: Version; release?: Release } | undefined
+  live: number
+  plain: boolean
+  /** As the row has them. */
+  readonly before: { latest: number | undefined; live: number; plain: boolean }
+  /** Its releases are to be looked at as a whole. */
+  stale: boolean
+}
+
+/** A release as it lies in `records`, once for all envelopes around it. */
+interface StoredRelease extends ReleasePlace {
+  /** Of the envelope with the smallest ID. */
+  number: number
+  id: RecordId
 }
 
 /**
- * One change of the views, within one transaction: takes records in one after the other, and with `finish` brings the
- * search index in step with all of them. To be forgotten when the transaction is rolled back.
+ * One change of the record set and its views, within one transaction: takes records in one after the other, and `finish`
+ * brings in step what is folded from several. To be forgotten when the transaction is rolled back.
  */
 export class ViewUpdate {
   readonly #db: Database
   readonly #records: RecordSet
-  readonly #search: SearchIndex
-  /** Packages that another release stands for, with that one, or whose popularity is another. */
-  readonly #changed = new Map<number, Release | undefined>()
-  /** By how many the dependents of a name have changed. */
-  readonly #dependents = new Map<string, number>()
-  /** What has come so far. */
-  readonly added: CatalogueCounts = { owners: 0, packages: 0, releases: 0 }
+  readonly #change: number
+  readonly #packages = new Map<string, FoldedPackage>()
+  #nextPackage: number | undefined
 
-  constructor(db: Database, records: RecordSet, search: SearchIndex) {
+  /** What was stored, and what was taken away. */
+  readonly inserted: Member[] = []
+  readonly removed: Member[] = []
+  /** By how much there is more of each. */
+  readonly added: CatalogueCounts = { owners: 0, packages: 0, releases: 0 }
+  /** Something was stored that is told as a change. */
+  told: boolean = false
+  /** Packages that are found by other words than before, or no longer; filled by `finish`. */
+  readonly changed: Set<number> = new Set()
+
+  /** `change` is the number of this transaction, for `packages.changed`. */
+  constructor(db: Database, records: RecordSet, change: number) {
     this.#db = db
     this.#records = records
-    this.#search = search
+    this.#change = change
   }
 
-  addOwner(owner: OwnerId, record: RecordId): void {
-    const row = this.#db.get('SELECT record FROM owners WHERE owner = ?', owner)
-    const current = row === undefined ? undefined : recordIdOfKey(bytesOf(row, 'record'))
-    if (current === undefined) this.added.owners += 1
-    this.#db.run(
-      'INSERT OR REPLACE INTO owners (owner, record) VALUES (?, ?)',
-      owner,
-      recordKeyOf(foldRecord(current, record))
-    )
-  }
-
-  /** Returns the sequence of the release, its first one when it came before in another envelope. */
-  addRelease(incoming: IncomingRelease): number {
-    const { record, release } = incoming
-    const known = this.#db.get(
-      'SELECT id, latest FROM packages WHERE owner = ? AND name = ?',
-      release.owner,
-      release.name
-    )
-    const id = known === undefined ? this.#addPackage(release) : integerOf(known, 'id')
-    const sameVersion = this.#version(id, release.version)
-    const latest = known === undefined ? undefined : this.#release(integerOf(known, 'latest'))
-    const payload = Buffer.from(incoming.payload).toString('hex')
-    const change = foldRelease({ sameVersion, latest }, { payload, version: release.version, record })
-
-    if (change.status === 'repeated') {
-      const { sequence } = change.release
-      this.#db.run('UPDATE releases SET record = ? WHERE sequence = ?', recordKeyOf(change.record), sequence)
-      return sequence
-    }
-    const sequence = this.#db.insert(
-      `INSERT INTO releases (sequence, package, version, payload, record, conflicted, seen_ms)
-       VALUES (?, ?, ?, ?, ?, 0, ?)`,
-      incoming.sequence,
-      id,
-      release.version,
-      incoming.payload,
-      recordKeyOf(record),
-      incoming.seenMs
-    )
-    if (known === undefined) this.#db.run('UPDATE packages SET first = ? WHERE id = ?', sequence, id)
-    if (change.conflicted) {
-      this.#db.run(
-        'UPDATE releases SET conflicted = 1 WHERE package = ? AND version = ?',
-        id,
-        release.version
-      )
-    }
-    if (change.latest) this.#stand(id, sequence, incoming, latest)
-    this.added.releases += 1
-    return sequence
-  }
-
-  finish(): void {
-    for (const [name, difference] of this.#dependents) this.#countDependents(name, difference)
-    const changed = [...this.#changed]
-    for (let start = 0; start < changed.length; start += INDEX_BATCH) {
-      const entries = changed.slice(start, start + INDEX_BATCH).map(([id, latest]) => this.#entry(id, latest))
-      this.#search.put(entries.filter((entry) => entry !== undefined))
+  /** Takes a record in. */
+  add(checked: CheckedEnvelope, seenMs: number): 'accepted' | 'known' | 'superseded' {
+    const { record } = checked
+    switch (record.kind) {
+      case 'owner':
+        return this.#addOwner(record.owner, checked, seenMs)
+      case 'release':
+        return this.#addRelease(record.release, Buffer.from(record.digest).toString('hex'), checked, seenMs)
+      case 'statement':
+        return this.#addStatement(record.statement, checked, seenMs)
+      case 'attestation':
+        return this.#addAttestation(record.attestation, checked, seenMs)
     }
   }
 
-  #addPackage(release: Release): number {
-    this.added.packages += 1
-    return this.#db.insert(
-      "INSERT INTO packages (owner, name, first, latest, category, updated_ms) VALUES (?, ?, 0, 0, '', 0)",
-      release.owner,
-      release.name
-    )
-  }
-
-  #version(id: number, version: Version): StoredRelease[] {
-    return this.#db
-      .all(
-        'SELECT sequence, version, payload, record FROM releases WHERE package = ? AND version = ?',
-        id,
-        version
-      )
-      .map(storedRelease)
-  }
-
-  #release(sequence: number): StoredRelease | undefined {
+  /** Takes a damaged record out. */
+  drop(id: RecordId): void {
+    const member = this.#records.member(id)
+    if (member === undefined) return
     const row = this.#db.get(
-      'SELECT sequence, version, payload, record FROM releases WHERE sequence = ?',
-      sequence
+      `SELECT number, name FROM records LEFT JOIN packages ON packages.id = package
+       WHERE kind = ? AND records.id = ?`,
+      RECORD_KINDS.indexOf(member.kind),
+      recordKeyOf(id)
     )
-    return row === undefined ? undefined : storedRelease(row)
+    if (row === undefined) return
+    this.#remove(member)
+    if (member.kind === 'owner') {
+      this.added.owners -= this.#db.run('DELETE FROM owners WHERE record = ?', integerOf(row, 'number'))
+    } else {
+      this.refold(member.owner, parsePackageName(textOf(row, 'name')))
+    }
   }
 
-  /** Lets a release stand for its package in place of `before`. */
-  #stand(id: number, sequence: number, incoming: IncomingRelease, before: StoredRelease | undefined): void {
-    const { release, seenMs } = incoming
-    this.#db.run(
-      'UPDATE packages SET latest = ?, category = ?, updated_ms = ? WHERE id = ?',
-      sequence,
-      release.category,
-      // For listing by recency: a claim of the past is believed, one of the future only up to when it came.
-      Math.min(release.claimedAtMs, seenMs),
-      id
+  /** Looks at all that there is of a package. */
+  refold(owner: OwnerId, name: PackageName): void {
+    this.#package({ owner, name }).stale = true
+  }
+
+  /** Lets a stored inception stand for its owner, if it is the one to. */
+  restoreOwner(owner: OwnerId, number: number, id: RecordId): void {
+    const standing = this.#ownerRecord(owner)
+    if (standing === undefined) this.added.owners += 1
+    else if (smallerId(standing, id) === standing) return
+    this.#db.run('INSERT OR REPLACE INTO owners (owner, record) VALUES (?, ?)', owner, number)
+  }
+
+  /** The number of a package, which is made when there is none. */
+  packageOf(owner: OwnerId, name: PackageName): { id: number; place: number } {
+    return this.#package({ owner, name })
+  }
+
+  hasVersion({ owner, name, version }: ReleaseKey): boolean {
+    return this.#row({ owner, name }, RELEASE, version) !== undefined
+  }
+
+  isUnpublished({ owner, name, version }: ReleaseKey): boolean {
+    return this.#row({ owner, name }, STATEMENT, `unpublish ${version}`) !== undefined
+  }
+
+  /** The `seq` of the statement of this field that holds, 0 when there is none. */
+  statementSeq({ owner, name, fact }: Statement): number {
+    const row = this.#row({ owner, name }, STATEMENT, statementField(fact))
+    return row === undefined ? 0 : integerOf(row, 'seq')
+  }
+
+  /** To be called once, last. */
+  finish(): void {
+    const dependents = new Map<string, number>()
+    for (const about of this.#packages.values()) {
+      if (about.stale) this.#refold(about)
+      this.#store(about, dependents)
+    }
+    for (const [name, difference] of dependents) {
+      if (difference !== 0) this.#countDependents(name, difference)
+    }
+  }
+
+  #addOwner(
+    owner: OwnerId,
+    { envelope, record: { id } }: CheckedEnvelope,
+    seenMs: number
+  ): 'accepted' | 'known' {
+    if (this.#records.has(id)) return 'known'
+    const views = { place: null, package: null, field: owner, seq: null }
+    const number = this.#insert({ id, kind: 'owner', owner, ...views, told: false, seenMs, envelope })
+    this.restoreOwner(owner, number, id)
+    return 'accepted'
+  }
+
+  #addRelease(
+    release: Release,
+    payload: string,
+    { envelope, record: { id } }: CheckedEnvelope,
+    seenMs: number
+  ): 'accepted' | 'known' {
+    const about = this.#package(release)
+    const { version } = release
+    const rows = about.known ? this.#rows(about.id, RELEASE, version) : []
+    if (rows.some((row) => idOf(row) === id)) return 'known'
+    const twin = rows.find((row) => this.#payloadOf(row) === payload)
+    const number = this.#insertAbout(about, {
+      ...{ id, kind: 'release', field: version, seq: null, told: twin === undefined, envelope },
+      seenMs: twin === undefined ? seenMs : integerOf(twin, 'seen_ms')
+    })
+    if (about.plain && !about.stale && rows.length === 0) {
+      about.live += 1
+      if (about.latest === undefined || standsBefore(version, about.latest.version)) {
+        about.latest = { number, version, release }
+      }
+    } else {
+      about.stale = true
+    }
+    return 'accepted'
+  }
+
+  #addStatement(
+    statement: Statement,
+    { envelope, record: { id } }: CheckedEnvelope,
+    seenMs: number
+  ): 'accepted' | 'known' | 'superseded' {
+    const about = this.#package(statement)
+    const { fact, seq } = statement
+    const field = statementField(fact)
+    const [current] = about.known ? this.#rows(about.id, STATEMENT, field) : []
+    if (current !== undefined) {
+      const holding = { id: idOf(current), seq: integerOf(current, 'seq') }
+      if (holding.id === id) return 'known'
+      if (!supersedes({ id, seq }, holding)) return 'superseded'
+      this.#remove({ id: holding.id, kind: 'statement', owner: about.owner, place: about.place })
+    }
+    this.#insertAbout(about, { id, kind: 'statement', field, seq, told: true, seenMs, envelope })
+    about.plain = false
+    if (isAboutStanding(fact)) about.stale = true
+    if (fact.field === 'unpublish') this.#unpin(about, fact.version)
+    return 'accepted'
+  }
+
+  #addAttestation(
+    attestation: Attestation,
+    { envelope, record: { id } }: CheckedEnvelope,
+    seenMs: number
+  ): 'accepted' | 'known' {
+    if (this.#records.has(id)) return 'known'
+    const about = this.#package(attestation)
+    this.#insertAbout(about, {
+      id,
+      kind: 'attestation',
+      field: null,
+      seq: null,
+      told: true,
+      seenMs,
+      envelope
+    })
+    return 'accepted'
+  }
+
+  #insert(row: NewRow): number {
+    const { id, kind, owner, place } = row
+    this.inserted.push({ id, kind, owner, place })
+    this.told ||= row.told
+    return this.#records.insert(row)
+  }
+
+  #insertAbout(about: FoldedPackage, row: Omit<NewRow, 'owner' | 'place' | 'package'>): number {
+    about.known = true
+    return this.#insert({ ...row, owner: about.owner, place: about.place, package: about.id })
+  }
+
+  #remove(member: Member): void {
+    this.#records.remove(member)
+    this.removed.push(member)
+  }
+
+  /** What was published here is no longer kept for the sake of a version that is gone. */
+  #unpin({ id }: FoldedPackage, version: Version): void {
+    for (const row of this.#rows(id, RELEASE, version)) {
+      const record = this.#records.read(row)
+      if (record?.kind !== 'release') continue
+      const { content } = record.release
+      this.#db.run('DELETE FROM pins WHERE cid = ? AND holder = ?', content, bytesOf(row, 'id'))
+    }
+  }
+
+  #package({ owner, name }: { owner: OwnerId; name: PackageName }): FoldedPackage {
+    const key = `${owner}/${name}`
+    const known = this.#packages.get(key)
+    if (known !== undefined) return known
+    const row = this.#db.get(
+      `SELECT packages.id, packages.place, latest, live, plain, field
+       FROM packages LEFT JOIN records ON number = latest WHERE owner = ? AND name = ?`,
+      owner,
+      name
     )
-    const old = before === undefined ? undefined : this.#read(before.sequence)
-    const { added, dropped } = foldDependencies(
-      Object.keys(old?.dependencies ?? {}),
-      Object.keys(release.dependencies)
+    const about = row === undefined ? this.#newPackage(owner, name) : storedPackage(owner, name, row)
+    this.#packages.set(key, about)
+    return about
+  }
+
+  /** Its row is written by `finish`. */
+  #newPackage(owner: OwnerId, name: PackageName): FoldedPackage {
+    this.#nextPackage ??= this.#number('SELECT coalesce(max(id), 0) + 1 AS value FROM packages')
+    const id = this.#nextPackage
+    this.#nextPackage += 1
+    return {
+      ...{ id, owner, name, place: placeOf(name), stored: false, known: false },
+      ...{ latest: undefined, live: 0, plain: true, stale: false },
+      before: { latest: undefined, live: 0, plain: true }
+    }
+  }
+
+  /** Brings in step what depends on all releases of a package and all that is stated of them. */
+  #refold(about: FoldedPackage): void {
+    const { releases, repeated } = this.#releases(about)
+    const facts = this.#facts(about)
+    about.plain = !repeated && facts.size === 0
+    const there = releases.filter(({ version }) => !facts.has(`unpublish ${version}`))
+    about.live = there.length
+    const standing = standingRelease(there, facts)
+    about.latest = standing === undefined ? undefined : { number: standing.number, version: standing.version }
+  }
+
+  /** `repeated`: there is more than one record for a version. */
+  #releases({ id }: FoldedPackage): { releases: StoredRelease[]; repeated: boolean } {
+    const releases: StoredRelease[] = []
+    const repeated = new Set<Version>()
+    const versions = new Set<Version>()
+    const rows = this.#db.all(
+      'SELECT number, field, id FROM records WHERE package = ? AND kind = ?',
+      id,
+      RELEASE
     )
-    for (const name of added) this.#dependents.set(name, (this.#dependents.get(name) ?? 0) + 1)
-    for (const name of dropped) this.#dependents.set(name, (this.#dependents.get(name) ?? 0) - 1)
-    // Kept at hand while they are few; an update may be the whole catalogue.
-    this.#changed.set(id, this.#changed.size < INDEX_BATCH ? release : undefined)
+    for (const row of rows) {
+      const version = parseVersion(textOf(row, 'field'))
+      if (versions.has(version)) repeated.add(version)
+      versions.add(version)
+      releases.push({ number: integerOf(row, 'number'), version, payload: '', id: idOf(row) })
+    }
+    if (repeated.size === 0) return { releases, repeated: false }
+    const rivals = [...repeated].flatMap((version) => this.#releasesOfVersion(id, version))
+    return {
+      releases: [...releases.filter(({ version }) => !repeated.has(version)), ...rivals],
+      repeated: true
+    }
+  }
+
+  /** Those that an owner has signed for one version, each once. */
+  #releasesOfVersion(about: number, version: Version): StoredRelease[] {
+    const byPayload = new Map<string, StoredRelease>()
+    for (const row of this.#rows(about, RELEASE, version)) {
+      const payload = this.#payloadOf(row)
+      if (payload === undefined) continue
+      const id = idOf(row)
+      const known = byPayload.get(payload)
+      if (known !== undefined && smallerId(known.id, id) === known.id) continue
+      byPayload.set(payload, { number: integerOf(row, 'number'), version, payload, id })
+    }
+    return [...byPayload.values()]
+  }
+
+  #facts({ id }: FoldedPackage): Facts {
+    const facts = new Map<string, StatementFact>()
+    const rows = this.#db.all(
+      'SELECT id, field, envelope FROM records WHERE package = ? AND kind = ?',
+      id,
+      STATEMENT
+    )
+    for (const row of rows) {
+      const record = this.#records.read(row)
+      if (record?.kind === 'statement') facts.set(textOf(row, 'field'), record.statement.fact)
+    }
+    return facts
+  }
+
+  #store(about: FoldedPackage, dependents: Map<string, number>): void {
+    const { id, owner, name, place, latest, live, plain, before } = about
+    const moved = latest?.number !== before.latest
+    if (moved) {
+      this.#countDependencies(about, dependents)
+      this.changed.add(id)
+    }
+    this.added.releases += live - before.live
+    this.added.packages += Number(latest !== undefined) - Number(before.latest !== undefined)
+    if (!about.stored) {
+      this.#db.run(
+        `INSERT INTO packages (id, owner, name, place, latest, live, plain, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, owner, name, place, latest?.number ?? null, live, Number(plain), moved ? this.#change : 0]
+      )
+    } else if (moved) {
+      this.#db.run(
+        'UPDATE packages SET latest = ?, live = ?, plain = ?, changed = ? WHERE id = ?',
+        ...[latest?.number ?? null, live, Number(plain), this.#change, id]
+      )
+    } else if (live !== before.live || plain !== before.plain) {
+      this.#db.run('UPDATE packages SET live = ?, plain = ? WHERE id = ?', live, Number(plain), id)
+    }
+  }
+
+  #countDependencies({ latest, before }: FoldedPackage, dependents: Map<string, number>): void {
+    const old = before.latest === undefined ? undefined : this.#release(before.latest)
+    const fresh = latest === undefined ? undefined : (latest.release ?? this.#release(latest.number))
+    for (const [name, difference] of foldDependencies(old?.dependencies ?? {}, fresh?.dependencies ?? {})) {
+      dependents.set(name, (dependents.get(name) ?? 0) + difference)
+    }
   }
 
   #countDependents(name: string, difference: number): void {
-    const before = this.#dependentsOf(name)
+    const row = this.#db.get('SELECT count FROM dependents WHERE name = ?', name)
+    const before = row === undefined ? 0 : integerOf(row, 'count')
     const after = Math.max(0, before + difference)
     if (after === 0) this.#db.run('DELETE FROM dependents WHERE name = ?', name)
     else this.#db.run('INSERT OR REPLACE INTO dependents (name, count) VALUES (?, ?)', name, after)
     if (popularityOf(before) === popularityOf(after)) return
-    for (const row of this.#db.all('SELECT id FROM packages WHERE name = ?', name)) {
-      const id = integerOf(row, 'id')
-      if (!this.#changed.has(id)) this.#changed.set(id, undefined)
+    const namesakes = this.#db.all(
+      'SELECT id FROM packages WHERE name = ? AND latest IS NOT NULL ORDER BY owner LIMIT ?',
+      name,
+      MAX_NAMESAKES
+    )
+    for (const namesake of namesakes) {
+      const id = integerOf(namesake, 'id')
+      if (this.changed.has(id)) continue
+      this.changed.add(id)
+      this.#db.run('UPDATE packages SET changed = ? WHERE id = ?', this.#change, id)
     }
   }
 
-  #dependentsOf(name: string): number {
-    const row = this.#db.get('SELECT count FROM dependents WHERE name = ?', name)
-    return row === undefined ? 0 : integerOf(row, 'count')
+  #release(number: number): Release | undefined {
+    const row = this.#db.get('SELECT id, envelope FROM records WHERE number = ?', number)
+    const record = row === undefined ? undefined : this.#records.read(row)
+    return record?.kind === 'release' ? record.release : undefined
   }
 
-  #entry(id: number, latest: Release | undefined): SearchEntry | undefined {
-    const release = latest ?? this.#latest(id)
-    if (release === undefined) return undefined
-    const { owner, name, description, category, tags, keywords } = release
-    const popularity = popularityOf(this.#dependentsOf(name))
-    return { package: id, owner, name, description, category, tags, keywords, popularity }
+  #payloadOf(row: Row): string | undefined {
+    const record = this.#records.read(row)
+    return record?.kind === 'release' ? Buffer.from(record.digest).toString('hex') : undefined
   }
 
-  #latest(id: number): Release | undefined {
-    const row = this.#db.get('SELECT latest FROM packages WHERE id = ?', id)
-    return row === undefined ? undefined : this.#read(integerOf(row, 'latest'))
+  #ownerRecord(owner: OwnerId): RecordId | undefined {
+    const row = this.#db.get(
+      'SELECT id FROM owners JOIN records ON number = record WHERE owner = ? AND kind = ?',
+      owner,
+      OWNER
+    )
+    return row === undefined ? undefined : idOf(row)
   }
 
-  #read(sequence: number): Release | undefined {
-    const row = this.#db.get(`${RELEASE_ROWS} WHERE releases.sequence = ?`, sequence)
-    return row === undefined ? undefined : this.#records.release(row)?.release
+  #row(of: { owner: OwnerId; name: PackageName }, kind: number, field: string): Row | undefined {
+    return this.#rows(this.#package(of).id, kind, field)[0]
+  }
+
+  #rows(about: number, kind: number, field: string): Row[] {
+    return this.#db.all(
+      'SELECT number, id, seq, seen_ms, envelope FROM records WHERE package = ? AND kind = ? AND field = ?',
+      about,
+      kind,
+      field
+    )
+  }
+
+  #number(sql: string): number {
+    const row = this.#db.get(sql)
+    return row === undefined ? 0 : integerOf(row, 'value')
   }
 }
 
-function storedRelease(row: Row): StoredRelease {
+function storedPackage(owner: OwnerId, name: PackageName, row: Row): FoldedPackage {
+  const number = row.latest === null ? undefined : integerOf(row, 'latest')
+  const live = integerOf(row, 'live')
+  const plain = integerOf(row, 'plain') === 1
+  // One that leads nowhere was dropped as damaged.
+  const dangling = number !== undefined && row.field === null
   return {
-    sequence: integerOf(row, 'sequence'),
-    payload: Buffer.from(bytesOf(row, 'payload')).toString('hex'),
-    version: parseVersion(textOf(row, 'version')),
-    record: recordIdOfKey(bytesOf(row, 'record'))
+    ...{ id: integerOf(row, 'id'), owner, name, place: integerOf(row, 'place'), stored: true, known: true },
+    latest:
+      number === undefined || dangling ? undefined : { number, version: parseVersion(textOf(row, 'field')) },
+    ...{ live, plain, stale: dangling },
+    before: { latest: number, live, plain }
   }
+}
+
+function idOf(row: Row): RecordId {
+  return recordIdOfKey(bytesOf(row, 'id'))
 }
