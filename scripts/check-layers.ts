@@ -20,7 +20,7 @@ const LEVELS: ReadonlyMap<string, number> = new Map(
 )
 const TESTING = '@registry/testing'
 /** `testing` stands beside the levels and may use these only; in turn it is a devDependency only. */
-const BELOW_TESTING = ['@registry/types', '@registry/identity']
+const BELOW_TESTING = ['@registry/types', '@registry/identity', '@registry/reconciliation']
 
 const faults: string[] = []
 const packages = workspacePackages()

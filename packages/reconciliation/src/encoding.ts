@@ -3,6 +3,8 @@ import { expectedCount, MAX_SYMBOLS } from './mapping.ts'
 
 /** Words of a symbol in memory: four of the IDs, two of the checksums, and the count. */
 export const FIELDS = 7
+/** The first word of the checksums. */
+export const CHECKSUM = 4
 const SUM_WORDS = 6
 const SUM_BYTES = SUM_WORDS * 4
 /** Counts are kept in 32 bits with a sign. */

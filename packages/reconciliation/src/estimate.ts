@@ -2,16 +2,16 @@ import { InvalidSymbolsError } from './errors.ts'
 import { membership } from './mapping.ts'
 import { MAX_PROBE_BYTES, PROBED } from './probes.ts'
 
-/** Beyond what any sketch can decode: there are too many to tell how many. */
-const MOST = 1_048_576
+/** Twice the symbols that are probed: beyond, all probes look alike. */
+const MOST = 131_072
 /** The estimate is then exact to a thousandth. */
-const SECTIONS = 36
+const SECTIONS = 20
 const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 /**
  * How many short IDs only one of two sets has, as their probes show it: the number that makes these probes most likely.
- * Of capacities that differ, those symbols count that both have. 0 when all of them agree; at most 1,048,576, which
- * stands for more than can be told.
+ * Of capacities that differ, those symbols count that both have. 0 when all of them agree; at most 131,072. Above some
+ * 40,000 it is not to be relied on.
  *
  * @throws {InvalidSymbolsError} ERR_INVALID_SYMBOLS, probes of more than 40 bytes
  */
@@ -27,7 +27,7 @@ export function estimateDifferences(localProbes: Uint8Array, remoteProbes: Uint8
   }
   if (agreeing.every(Boolean)) return 0
 
-  // The likelihood has one maximum; golden section finds it on the logarithmic scale.
+  // Golden section on the logarithmic scale. Where the likelihood has two maxima at all, they lie close together.
   let low = 0
   let high = Math.log(MOST)
   let left = high - GOLDEN * (high - low)

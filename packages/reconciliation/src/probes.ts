@@ -1,4 +1,4 @@
-import { FIELDS } from './encoding.ts'
+import { CHECKSUM, FIELDS } from './encoding.ts'
 
 export const MAX_PROBE_BYTES = 40
 const MAX_PROBES = MAX_PROBE_BYTES * 8
@@ -13,15 +13,16 @@ function probed(): number[] {
 }
 
 /**
- * One bit of each probed symbol: the lowest of its checksums. In a symbol that any differing IDs are in, the bits of two
- * sets agree with the probability 1/2, so a bit a symbol tells the most that 40 bytes can. Only whole bytes.
+ * One bit of each probed symbol, of its checksums, another for each of 64 symbols in a row. In a symbol that any differing
+ * IDs are in, the bits of two sets agree with the probability 1/2, so a bit a symbol tells the most that 40 bytes can.
+ * Only whole bytes.
  */
 export function encodeProbes(fields: Int32Array, capacity: number): Uint8Array {
   const beyond = PROBED.findIndex((index) => index >= capacity)
   const probes = new Uint8Array(Math.floor((beyond === -1 ? MAX_PROBES : beyond) / 8))
   for (let at = 0; at < probes.length * 8; at++) {
-    const bit = (fields[(PROBED[at] ?? 0) * FIELDS + 4] ?? 0) & 1
-    probes[at >> 3] = (probes[at >> 3] ?? 0) | (bit << (at & 7))
+    const checksum = fields[(PROBED[at] ?? 0) * FIELDS + CHECKSUM + ((at >> 5) & 1)] ?? 0
+    probes[at >> 3] = (probes[at >> 3] ?? 0) | (((checksum >>> (at & 31)) & 1) << (at & 7))
   }
   return probes
 }

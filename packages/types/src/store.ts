@@ -43,7 +43,7 @@ export interface CatalogueSketch {
   readonly size: number
   /** Symbols there are. */
   readonly capacity: number
-  /** One-byte hashes of some symbols, by which a peer estimates how much differs. */
+  /** One bit of each of some symbols, by which a peer estimates how much differs. */
   probes(): Uint8Array
   /** Encoded symbols `from` up to `from + count`. */
   symbols(from: number, count: number): Uint8Array
