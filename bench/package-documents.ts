@@ -1,3 +1,4 @@
+import { builtinModules } from 'node:module'
 import type { SearchDocument } from '@registry/search'
 import { parsePackageName } from '@registry/types'
 import { pick, seededRandom } from './random.ts'
@@ -32,7 +33,8 @@ export function* enlarged(
     let name = nameWords(model)
       .map(() => pick(random, parts))
       .join(separator)
-    for (let more = 0; taken.has(name); more++) {
+    // What npm reserves is a single part that is a module of Node.
+    for (let more = 0; taken.has(name) || builtinModules.includes(name); more++) {
       name += more < 2 ? separator + pick(random, parts) : Math.floor(random() * 1000).toString(36)
     }
     taken.add(name)

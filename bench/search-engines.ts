@@ -34,14 +34,14 @@ export interface SearchEngine {
   /** The best `limit`. */
   search(text: string, limit: number, features: SearchFeatures): Promise<Answer> | Answer
   close(): Promise<void> | void
-  /** Bytes of memory and milliseconds of work in another process; absent where there is none. */
-  elsewhere?(): Promise<{ residentBytes: number; elapsedMs: number }>
+  /** What it has taken of memory and time in another process, for its index alone; absent where there is none. */
+  elsewhere?(): { residentBytes: number; elapsedMs: number }
 }
 
 /** The engine cannot be had on this machine. */
 export class EngineMissingError extends Error {}
 
-/** Each opens an empty index, in `folder` when it keeps files. */
+/** Each opens the index that it has in `folder`, which is empty at first; some keep nothing there. */
 export const SEARCH_ENGINES: Readonly<Record<string, (folder: string) => Promise<SearchEngine>>> = {
   ours,
   minisearch: async () => miniSearch(),
@@ -181,7 +181,7 @@ function flexSearch(): SearchEngine {
 function fts5(folder: string): SearchEngine {
   const database = new DatabaseSync(join(folder, 'fts5.db'))
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-    CREATE VIRTUAL TABLE packages USING fts5 (name, tags, description,
+    CREATE VIRTUAL TABLE IF NOT EXISTS packages USING fts5 (name, tags, description,
       content = '', contentless_delete = 1, tokenize = 'porter unicode61', prefix = '2 3')`)
   const insert = database.prepare(
     'INSERT OR REPLACE INTO packages (rowid, name, tags, description) VALUES (?, ?, ?, ?)'

@@ -31,6 +31,8 @@ export interface SubjectInit {
 
 export type SubjectCommand =
   | { kind: 'build' }
+  /** Takes the index that is in the folder. */
+  | { kind: 'open' }
   /** Asks the texts one after the other, as many as there is time for. */
   | { kind: 'ask'; texts: string[]; features: SearchFeatures; timeLimitMs: number }
   /** The same for `durationMs`, while packages change or are new at a rate. */
@@ -38,6 +40,8 @@ export type SubjectCommand =
 
 export type SubjectEvent =
   | { kind: 'built'; elapsedMs: number; memoryBytes: number; diskBytes: number }
+  /** `elapsedMs`: until the first search was answered. */
+  | { kind: 'opened'; elapsedMs: number; memoryBytes: number }
   | { kind: 'asked'; samplesMs: number[]; answers: number[][]; stall?: Stall }
   | { kind: 'lived'; samplesMs: number[]; changesMs: number[]; durationMs: number; stall?: Stall }
   | { kind: 'failed'; why: 'not-installed' | 'over-memory' | 'error'; message: string }
@@ -69,6 +73,8 @@ async function obey(command: SubjectCommand): Promise<SubjectEvent> {
   switch (command.kind) {
     case 'build':
       return await build()
+    case 'open':
+      return await open()
     case 'ask':
       return await ask(command)
     case 'live':
@@ -77,32 +83,50 @@ async function obey(command: SubjectCommand): Promise<SubjectEvent> {
 }
 
 async function build(): Promise<SubjectEvent> {
-  const open = SEARCH_ENGINES[init.engine]
-  if (open === undefined) throw new Error(`there is no engine ${init.engine}`)
-  engine = await open(init.folder)
   const before = await residentBytes()
+  engine = await openEngine()
   // All are made before the first is indexed, so that nothing of an engine's own is done meanwhile, unnoticed.
   let documents = [...enlarged(real, init.packages, init.seed)]
   let elapsedMs = 0
+  const timed = async (act: () => Promise<void> | void): Promise<void> => {
+    const startedMs = performance.now()
+    await act()
+    elapsedMs += performance.now() - startedMs
+  }
+  const { put, flushed, elsewhere } = engine
   for (let at = 0; at < documents.length; at += BATCH) {
     const batch = documents.slice(at, at + BATCH)
-    const startedMs = performance.now()
-    await engine.put(batch)
-    elapsedMs += performance.now() - startedMs
+    await timed(() => put(batch))
     if (process.memoryUsage.rss() > init.memoryLimitBytes) throw new OverMemoryError()
   }
-  const startedMs = performance.now()
-  await engine.flushed()
-  elapsedMs += performance.now() - startedMs
+  await timed(flushed)
   documents = []
-  // Of an engine in another process only what that says of itself is counted.
-  const elsewhere = await engine.elsewhere?.()
   return {
     kind: 'built',
-    elapsedMs: elsewhere?.elapsedMs ?? elapsedMs,
-    memoryBytes: elsewhere?.residentBytes ?? Math.max(0, (await residentBytes()) - before),
+    elapsedMs: elsewhere?.().elapsedMs ?? elapsedMs,
+    memoryBytes: await memoryBytes(engine, before),
     diskBytes: await folderBytes(init.folder)
   }
+}
+
+async function open(): Promise<SubjectEvent> {
+  const before = await residentBytes()
+  const startedMs = performance.now()
+  engine = await openEngine()
+  await engine.search('library', RESULTS, {})
+  const elapsedMs = performance.now() - startedMs
+  return { kind: 'opened', elapsedMs, memoryBytes: await memoryBytes(engine, before) }
+}
+
+async function openEngine(): Promise<SearchEngine> {
+  const opens = SEARCH_ENGINES[init.engine]
+  if (opens === undefined) throw new Error(`there is no engine ${init.engine}`)
+  return await opens(init.folder)
+}
+
+/** More than before it was opened; of an engine in another process what that says of itself. */
+async function memoryBytes({ elsewhere }: SearchEngine, before: number): Promise<number> {
+  return elsewhere?.().residentBytes ?? Math.max(0, (await residentBytes()) - before)
 }
 
 async function ask(command: SubjectCommand & { kind: 'ask' }): Promise<SubjectEvent> {

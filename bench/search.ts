@@ -2,22 +2,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Benchmark, Report, RunOptions } from './benchmark.ts'
-import { type Helper, ProcessEndedError, startHelper } from './child.ts'
 import { opamPackages } from './opam-catalogue.ts'
 import { enlarged, type PackageDocument } from './package-documents.ts'
+import { type EngineProcess, startEngine } from './search-engine-process.ts'
 import { SEARCH_ENGINES, type SearchFeatures, UNSUPPORTED } from './search-engines.ts'
 import { QUERY_LOADS, type QueryLoad, searchLoad } from './search-load.ts'
 import { JUDGED_QUERIES, type JudgedQuery } from './search-queries.ts'
-import type { SubjectCommand, SubjectEvent, SubjectInit } from './search-subject.ts'
 import { distribution } from './statistics.ts'
 
 const MIB = 2 ** 20
-const BUILD_LIMIT_MS = 300_000
-const MEMORY_LIMIT_BYTES = 4 * 2 ** 30
-/** More than the heap of an engine is allowed to be, for the documents before they are indexed. */
-const DOCUMENTS_BYTES = 2 * 2 ** 30
-/** A call that is under way when its time is over is waited for this much longer. */
-const GRACE_MS = 60_000
+const JUDGE_LIMIT_MS = 60_000
 const CHANGES_PER_SECOND = 200
 const SEED = 1
 const WARM_UP_QUERIES = 100
@@ -100,7 +94,7 @@ async function measureSize(catalogue: Catalogue, report: Report, options: RunOpt
   const { size, count, packages } = catalogue
   const sample = [...enlarged(packages, Math.min(count, QUERIED_PACKAGES), SEED)]
   const load = searchLoad(sample, effort.queries, SEED)
-  const engines = new Map<string, Engine>()
+  const engines = new Map<string, EngineProcess>()
   try {
     await buildAll(catalogue, engines, report, options.signal)
     if (count === packages.length) await judge(packages, engines, report, options.signal)
@@ -113,51 +107,57 @@ async function measureSize(catalogue: Catalogue, report: Report, options: RunOpt
   }
 }
 
-/** One after the other, each in a process of its own that stays for the searches; those that do not get there are reported. */
+/**
+ * One after the other, each in a process of its own that stays for the searches; those that do not get there are reported.
+ * What keeps its index in files is then opened by another process, as after a restart, and searched there.
+ */
 async function buildAll(
   { size, count, packagesFile, folder }: Catalogue,
-  engines: Map<string, Engine>,
+  engines: Map<string, EngineProcess>,
   report: Report,
   signal: AbortSignal
 ): Promise<void> {
-  const name = `index-${size.label}`
-  const rates = new Map<string, number[]>()
-  const memory = new Map<string, number[]>()
-  const disk = new Map<string, number[]>()
+  const figures = { index: 'packages/s', memory: 'MiB', disk: 'MiB', open: 'ms', 'opened-memory': 'MiB' }
+  const samples = new Map(Object.keys(figures).map((figure) => [figure, new Map<string, number[]>()]))
+  const keep = (figure: keyof typeof figures, engine: string, value: number): void => {
+    samples.get(figure)?.set(engine, [value])
+  }
   for (const engine of Object.keys(SEARCH_ENGINES)) {
     signal.throwIfAborted()
     report.progress(`${size.label}: ${engine} indexes ${count} packages`)
     const own = join(folder, size.label, engine)
     await mkdir(own, { recursive: true })
-    const started = startEngine({
-      engine,
-      folder: own,
-      packagesFile,
-      packages: count,
-      seed: SEED,
-      memoryLimitBytes: MEMORY_LIMIT_BYTES + DOCUMENTS_BYTES
-    })
-    engines.set(engine, started)
-    const built = await started.build(signal)
-    if (built.kind === 'built') {
-      rates.set(engine, [(count * 1000) / built.elapsedMs])
-      memory.set(engine, [built.memoryBytes / MIB])
-      if (built.diskBytes > 0) disk.set(engine, [built.diskBytes / MIB])
+    const start = (): EngineProcess => {
+      const started = startEngine({ engine, folder: own, packagesFile, packages: count, seed: SEED })
+      engines.set(engine, started)
+      return started
+    }
+    const builder = start()
+    const built = await builder.build(signal)
+    if (built.kind !== 'built') {
+      engines.delete(engine)
+      await builder.stop()
+      report.unmeasured(`index-${size.label}`, engine, built.kind, built.limit)
       continue
     }
-    engines.delete(engine)
-    await started.stop()
-    report.unmeasured(name, engine, built.kind, built.limit)
+    keep('index', engine, (count * 1000) / built.elapsedMs)
+    keep('memory', engine, built.memoryBytes / MIB)
+    if (built.diskBytes === 0) continue
+    await builder.stop()
+    const opened = await start().open(signal)
+    keep('disk', engine, built.diskBytes / MIB)
+    keep('open', engine, opened.elapsedMs)
+    keep('opened-memory', engine, opened.memoryBytes / MIB)
   }
-  report.comparison(name, 'packages/s', rates)
-  report.comparison(`memory-${size.label}`, 'MiB', memory)
-  report.comparison(`disk-${size.label}`, 'MiB', disk)
+  for (const [figure, unit] of Object.entries(figures)) {
+    report.comparison(`${figure}-${size.label}`, unit, samples.get(figure) ?? new Map())
+  }
 }
 
 /** Whether what a person means is found, by all that each engine can do at once. */
 async function judge(
   packages: readonly PackageDocument[],
-  engines: ReadonlyMap<string, Engine>,
+  engines: ReadonlyMap<string, EngineProcess>,
   report: Report,
   signal: AbortSignal
 ): Promise<void> {
@@ -169,7 +169,7 @@ async function judge(
       {
         texts: JUDGED_QUERIES.map(({ text }) => text),
         features: { prefix: true, typos: true, ...features },
-        timeLimitMs: GRACE_MS
+        timeLimitMs: JUDGE_LIMIT_MS
       },
       signal
     )
@@ -205,7 +205,7 @@ async function measureLoad(
   of: QueryLoad,
   texts: string[],
   size: Size,
-  engines: ReadonlyMap<string, Engine>,
+  engines: ReadonlyMap<string, EngineProcess>,
   effort: Effort,
   report: Report,
   signal: AbortSignal
@@ -246,7 +246,7 @@ async function measureLoad(
 async function measureLive(
   texts: string[],
   size: Size,
-  engines: ReadonlyMap<string, Engine>,
+  engines: ReadonlyMap<string, EngineProcess>,
   effort: Effort,
   report: Report,
   signal: AbortSignal
@@ -291,80 +291,4 @@ function reportLatencies(
       )
     }
   }
-}
-
-type EventOf<Kind extends SubjectEvent['kind']> = Extract<SubjectEvent, { kind: Kind }>
-
-interface NotBuilt {
-  kind: 'not-installed' | 'over-time' | 'over-memory'
-  limit?: { value: number; unit: string }
-}
-
-/** An engine in its process. */
-interface Engine {
-  /** Indexes everything, or says why it cannot. */
-  build(signal: AbortSignal): Promise<EventOf<'built'> | NotBuilt>
-  ask(options: Omit<CommandOf<'ask'>, 'kind'>, signal: AbortSignal): Promise<EventOf<'asked'>>
-  live(options: Omit<CommandOf<'live'>, 'kind'>, signal: AbortSignal): Promise<EventOf<'lived'>>
-  stop(): Promise<void>
-}
-
-type CommandOf<Kind extends SubjectCommand['kind']> = Extract<SubjectCommand, { kind: Kind }>
-
-function startEngine(init: SubjectInit): Engine {
-  const heapMib = Math.floor(init.memoryLimitBytes / MIB)
-  const helper: Helper<SubjectCommand, SubjectEvent> = startHelper<SubjectCommand, SubjectEvent>(
-    'search-subject.ts',
-    init,
-    isSubjectEvent,
-    { nodeArguments: ['--expose-gc', `--max-old-space-size=${heapMib}`] }
-  )
-  const obeyed = async (command: SubjectCommand, signal: AbortSignal): Promise<SubjectEvent> => {
-    const told = helper.next(isSubjectEvent, signal)
-    helper.tell(command)
-    return await told
-  }
-  const expected = async <Kind extends SubjectEvent['kind']>(
-    kind: Kind,
-    command: SubjectCommand,
-    timeLimitMs: number,
-    signal: AbortSignal
-  ): Promise<EventOf<Kind>> => {
-    const limit = AbortSignal.timeout(timeLimitMs + GRACE_MS)
-    const event = await obeyed(command, AbortSignal.any([signal, limit]))
-    if (isOf(event, kind)) return event
-    throw new Error(`${init.engine}: ${event.kind === 'failed' ? event.message : event.kind}`)
-  }
-  return {
-    build: async (signal) => {
-      const limit = AbortSignal.timeout(BUILD_LIMIT_MS)
-      const overMemory = {
-        kind: 'over-memory',
-        limit: { value: MEMORY_LIMIT_BYTES / MIB, unit: 'MiB' }
-      } as const
-      try {
-        const event = await obeyed({ kind: 'build' }, AbortSignal.any([signal, limit]))
-        if (event.kind === 'built') return event
-        if (event.kind === 'failed' && event.why === 'not-installed') return { kind: event.why }
-        if (event.kind === 'failed' && event.why === 'over-memory') return overMemory
-        throw new Error(`${init.engine}: ${event.kind === 'failed' ? event.message : event.kind}`)
-      } catch (error) {
-        signal.throwIfAborted()
-        if (limit.aborted) return { kind: 'over-time', limit: { value: BUILD_LIMIT_MS / 1000, unit: 's' } }
-        if (error instanceof ProcessEndedError && error.isOutOfMemory) return overMemory
-        throw error
-      }
-    },
-    ask: (options, signal) => expected('asked', { kind: 'ask', ...options }, options.timeLimitMs, signal),
-    live: (options, signal) => expected('lived', { kind: 'live', ...options }, options.durationMs, signal),
-    stop: () => helper.stop()
-  }
-}
-
-function isOf<Kind extends SubjectEvent['kind']>(event: SubjectEvent, kind: Kind): event is EventOf<Kind> {
-  return event.kind === kind
-}
-
-function isSubjectEvent(value: unknown): value is SubjectEvent {
-  return typeof value === 'object' && value !== null && 'kind' in value
 }

@@ -69,8 +69,8 @@ class Engine:
 
 
 def main():
-    engine = Engine(sys.argv[1])
     answer(0, None)
+    engine = Engine(sys.argv[1])
     for line in sys.stdin:
         command = json.loads(line)
         started = time.perf_counter()

@@ -34,16 +34,16 @@ export async function xapian(folder: string): Promise<SearchEngine> {
   }
   const ask = async (command: unknown): Promise<Reply> => {
     python.stdin.write(`${JSON.stringify(command)}\n`)
-    return await reply()
+    const answer = await reply()
+    residentBytes = Math.max(0, answer.residentBytes - empty.residentBytes)
+    return answer
   }
-  // It says that it has found Xapian.
-  await reply()
+  // It says that it has found Xapian, and how large Python is by itself.
+  const empty = await reply()
   let elapsedMs = 0
   let residentBytes = 0
   const change = async (command: unknown): Promise<void> => {
-    const done = await ask(command)
-    elapsedMs += done.elapsedMs
-    residentBytes = done.residentBytes
+    elapsedMs += (await ask(command)).elapsedMs
   }
   return {
     put: (documents) =>
@@ -53,7 +53,7 @@ export async function xapian(folder: string): Promise<SearchEngine> {
       const answer = await ask({ search: text, limit, ...features })
       return { packages: answer.packages ?? [], elapsedMs: answer.elapsedMs }
     },
-    elsewhere: async () => ({ residentBytes, elapsedMs }),
+    elsewhere: () => ({ residentBytes, elapsedMs }),
     close: () => stopProcess(python)
   }
 }
