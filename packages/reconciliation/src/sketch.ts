@@ -77,21 +77,20 @@ class SymbolSketch implements Sketch {
 
   add(shortId: Uint8Array): void {
     checkShortId(shortId)
-    this.#change(viewOf(shortId), 0, 1)
+    this.#change(shortId, 0, 1)
   }
 
   remove(shortId: Uint8Array): void {
     checkShortId(shortId)
     if (this.#size === 0) throw new InvalidValueError('shortId', 'cannot be removed from an empty set')
-    this.#change(viewOf(shortId), 0, -1)
+    this.#change(shortId, 0, -1)
   }
 
   addAll(packed: Uint8Array): void {
     if (packed.length % SHORT_ID_BYTES !== 0) {
       throw new InvalidValueError('packed', `must be a multiple of ${SHORT_ID_BYTES} bytes long`)
     }
-    const view = viewOf(packed)
-    for (let offset = 0; offset < packed.length; offset += SHORT_ID_BYTES) this.#change(view, offset, 1)
+    for (let offset = 0; offset < packed.length; offset += SHORT_ID_BYTES) this.#change(packed, offset, 1)
   }
 
   clear(): void {
@@ -113,11 +112,11 @@ class SymbolSketch implements Sketch {
     return encodeProbes(this.#fields, this.capacity)
   }
 
-  #change(view: DataView, offset: number, sign: 1 | -1): void {
-    const word0 = view.getInt32(offset, true)
-    const word1 = view.getInt32(offset + 4, true)
-    const word2 = view.getInt32(offset + 8, true)
-    const word3 = view.getInt32(offset + 12, true)
+  #change(bytes: Uint8Array, offset: number, sign: 1 | -1): void {
+    const word0 = wordAt(bytes, offset)
+    const word1 = wordAt(bytes, offset + 4)
+    const word2 = wordAt(bytes, offset + 8)
+    const word3 = wordAt(bytes, offset + 12)
     const mapping = this.#mapping
     mapping.mix(word0, word1, word2, word3)
     mapping.walk(0, this.capacity)
@@ -143,6 +142,12 @@ function checkShortId(shortId: Uint8Array): void {
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** Little-endian. A `DataView` would be one more object for each ID. */
+function wordAt(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset] ?? 0) |
+    ((bytes[offset + 1] ?? 0) << 8) |
+    ((bytes[offset + 2] ?? 0) << 16) |
+    ((bytes[offset + 3] ?? 0) << 24)
+  )
 }

@@ -91,6 +91,28 @@ describe('symbols of a hostile or broken peer', () => {
     expect(attempt(Uint8Array.of(0, 0, 0))).toBeUndefined()
   })
 
+  it('are refused when they count fewer than no members, more than all, or not all in symbol 0', () => {
+    const counting = (index: number, count: number): Uint8Array => {
+      const fields = new Int32Array(3 * FIELDS)
+      fields[6] = 10
+      fields[index * FIELDS + 6] = count
+      return encodeSymbols(fields, { from: 0, count: 3, size: 10 })
+    }
+    const refused = expect.objectContaining({ code: 'ERR_INVALID_SYMBOLS' })
+    const [few, all] = [counting(2, 0), counting(2, 10)]
+    expect(() => decoder().add(few, all)).not.toThrow()
+    for (const wrong of [counting(2, -1), counting(2, 11), counting(0, 9), counting(0, 11)]) {
+      expect(() => decoder().add(few, wrong)).toThrow(refused)
+      expect(() => decoder().add(wrong, few)).toThrow(refused)
+    }
+  })
+
+  it('have failed for good when something is left of one although nothing is left of symbol 0', () => {
+    const flipped = Uint8Array.from(local)
+    flipped[500] = (flipped[500] ?? 0) ^ 1
+    expect(attempt(flipped)).toMatchObject({ done: false, failed: true })
+  })
+
   it.each([
     [
       'each symbol is an ID alone that no other symbol has',
