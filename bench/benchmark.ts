@@ -63,7 +63,8 @@ export class Report {
 
   row(row: Omit<Row, 'bench'>): void {
     const value = row.value === null ? null : Number(row.value.toPrecision(5))
-    this.#onRow({ bench: this.#bench, ...row, value })
+    const { case: name, subject, metric, unit, n } = row
+    this.#onRow({ bench: this.#bench, case: name, subject, metric, value, unit, n })
   }
 
   /** Says why a subject has no figure, with the limit it went over. */
