@@ -58,6 +58,11 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d`
 }
 
+/** How long ago a time of this machine's clock is. */
+export function ago(ms: number | null): string {
+  return ms === null ? 'never' : `${duration(Math.max(0, Date.now() - ms))} ago`
+}
+
 export function day(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
 }

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { attestVerb } from './verbs/attest.ts'
 import { bootstrapVerb } from './verbs/bootstrap.ts'
+import { catalogueVerb } from './verbs/catalogue.ts'
 import { configVerb } from './verbs/config.ts'
+import { deprecateVerb, undeprecateVerb } from './verbs/deprecate.ts'
 import { doctorVerb } from './verbs/doctor.ts'
 import { getVerb } from './verbs/get.ts'
 import { initVerb } from './verbs/init.ts'
@@ -9,6 +12,7 @@ import { listVerb } from './verbs/list.ts'
 import { ownerVerb } from './verbs/owner.ts'
 import { peersVerb } from './verbs/peers.ts'
 import { publishVerb } from './verbs/publish.ts'
+import { readmeVerb } from './verbs/readme.ts'
 import { searchVerb } from './verbs/search.ts'
 import { showVerb } from './verbs/show.ts'
 import { startVerb } from './verbs/start.ts'
@@ -16,8 +20,11 @@ import { statusVerb } from './verbs/status.ts'
 import { stopVerb } from './verbs/stop.ts'
 import { subscribeVerb } from './verbs/subscribe.ts'
 import { syncVerb } from './verbs/sync.ts'
+import { tagVerb } from './verbs/tag.ts'
+import { unpublishVerb } from './verbs/unpublish.ts'
 import { validateVerb } from './verbs/validate.ts'
 import { versionsVerb } from './verbs/versions.ts'
+import { unyankVerb, yankVerb } from './verbs/yank.ts'
 
 const EXIT_CODES = `
 Exit codes:
@@ -48,6 +55,15 @@ export function createProgram(): Command {
     versionsVerb(),
     listVerb(),
     subscribeVerb(),
+    tagVerb(),
+    deprecateVerb(),
+    undeprecateVerb(),
+    yankVerb(),
+    unyankVerb(),
+    unpublishVerb(),
+    readmeVerb(),
+    attestVerb(),
+    catalogueVerb(),
     peersVerb(),
     bootstrapVerb(),
     syncVerb(),

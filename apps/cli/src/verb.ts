@@ -22,9 +22,15 @@ export function verb(usage: string, { summary, details, example }: VerbText): Co
   return command
 }
 
-/** Several verbs under one word. */
-export function verbGroup(name: string, summary: string, verbs: readonly Command[]): Command {
+/** Several verbs under one word; `usual` is meant where none of them is named. */
+export function verbGroup(
+  name: string,
+  summary: string,
+  verbs: readonly Command[],
+  usual?: Command
+): Command {
   const group = new Command(name).summary(summary).description(summary)
+  if (usual !== undefined) group.addCommand(usual, { isDefault: true })
   for (const one of verbs) group.addCommand(one)
   return group
 }

@@ -23,9 +23,11 @@ function fetched(...pieces: ReadonlyArray<string | Error>): FetchedPackage {
   const bytes = Buffer.from(pieces.filter((piece) => typeof piece === 'string').join(''))
   const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`
   const release = makeRelease({ integrity, size: bytes.length })
-  const record = { id: parseRecordId(release.owner), release, firstSeenMs: 0, conflicted: false }
+  const id = parseRecordId(release.owner)
+  const record = { id, release, firstSeenMs: 0, conflicted: false, unpublished: false }
   return {
     package: toPackage(record, { downloads: 0, updatedAtMs: 0 }),
+    completeness: { state: 'alone', comparedAtMs: null, agreeing: 0, compared: 0, askedHolders: 0 },
     async *content() {
       for (const piece of pieces) {
         if (piece instanceof Error) throw piece

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, duration, fields, plain, plural, table } from '../src/output.ts'
+import { ago, bytes, duration, fields, plain, plural, table } from '../src/output.ts'
 
 describe('what is printed', () => {
   it('has no control or direction characters of others', () => {
@@ -40,6 +40,12 @@ describe('what is printed', () => {
     [5_400_000, '1 h 30 min'],
     [200_000_000, '2 d']
   ])('writes %i ms as %s', (ms, text) => expect(duration(ms)).toBe(text))
+
+  it('says how long ago a time is, and takes none that is to come', () => {
+    expect(ago(null)).toBe('never')
+    expect(ago(Date.now() - 120_000)).toBe('2 min ago')
+    expect(ago(Date.now() + 120_000)).toBe('0 s ago')
+  })
 
   it('counts one and many', () => {
     expect([plural(1, 'peer'), plural(2, 'peer'), plural(0, 'entry', 'entries')]).toEqual([

@@ -57,7 +57,9 @@ describe('every verb', () => {
         'versions',
         'list'
       ],
-      ...['subscribe', 'peers list', 'peers info', 'peers connect', 'peers disconnect', 'bootstrap', 'sync'],
+      ...['subscribe', 'tag set', 'tag rm', 'tag list', 'deprecate', 'undeprecate', 'yank', 'unyank'],
+      ...['unpublish', 'readme', 'attest', 'catalogue export', 'catalogue import', 'catalogue verify'],
+      ...['peers list', 'peers info', 'peers connect', 'peers disconnect', 'bootstrap', 'sync'],
       ...['owner', 'config', 'doctor']
     ])
   })
@@ -82,16 +84,50 @@ describe('every verb', () => {
   })
 })
 
+describe('a tag', () => {
+  it('is set without the word for it', async () => {
+    expect(await verbOf('tag web-kit beta 0.2.0')).toBe('tag set')
+    expect(await verbOf('tag ls web-kit')).toBe('tag list')
+  })
+})
+
 describe('a command that makes no sense', () => {
   it.each([
     ['', 'See registry --help.'],
     ['frob', 'See registry --help.'],
     ['get', 'See registry get --help.'],
     ['peers info', 'See registry peers info --help.'],
-    ['list --limit none', 'See registry list --help.']
+    ['list --limit none', 'See registry list --help.'],
+    ['tag', 'See registry tag set --help.'],
+    ['attest kit --text good', 'See registry attest --help.'],
+    ['attest kit --text good --claim gossip', 'See registry attest --help.'],
+    ['search --sort best', 'See registry search --help.']
   ])('is sent to the help of what it began with: "%s"', async (line, hint) => {
     const running = runCommandLine(createProgram(), line.split(' ').filter(Boolean))
     await expect(running).rejects.toMatchObject({ code: 'ERR_USAGE', hint })
+  })
+})
+
+describe('what can be told before a peer is asked', () => {
+  it.each([
+    ['deprecate kit', 'A message is missing'],
+    ['deprecate kit old --undo', '--undo takes no message'],
+    ['yank kit', 'kit names no version'],
+    ['readme kit', 'A file is missing'],
+    ['readme kit a.md --remove', '--remove takes no file'],
+    ['subscribe --owner zzz', '"zzz" is no owner'],
+    ['subscribe --after x --from start', '--after and --from exclude each other'],
+    ['search owner:zzz', '"zzz" is no owner'],
+    ['search --owner zzz', '"zzz" is no owner'],
+    ['search category:web category:tools', 'This cannot be searched for'],
+    ['search category:web --category tools', 'category: and --category say different things']
+  ])('%s is told as misuse', async (line, message) => {
+    const running = runCommandLine(createProgram(), [...line.split(' '), '--data-dir', '/nowhere'])
+    await expect(running).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringContaining(message),
+      hint: expect.stringMatching(/\w/)
+    })
   })
 })
 

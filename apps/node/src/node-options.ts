@@ -38,6 +38,14 @@ const SETTING_FLAGS: ReadonlyArray<{ path: string; option: () => Option }> = [
     path: 'http.listen',
     option: () => new Option('--http <host:port>', 'where the local API listens; port 0 takes any free one')
   },
+  {
+    path: 'catalogue.mode',
+    option: () =>
+      new Option('--catalogue <mode>', 'keep the catalogue, or only what is needed').choices([
+        'full',
+        'light'
+      ])
+  },
   { path: 'dht.server', option: () => new Option('--dht-server', 'answer DHT queries of others') },
   { path: 'dht.server', option: () => new Option('--no-dht-server', 'only ask in the DHT') },
   { path: 'dht.enabled', option: () => new Option('--no-dht', 'use no DHT') },

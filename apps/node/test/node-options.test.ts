@@ -19,6 +19,7 @@ describe('the options of a peer', () => {
     [['--bootstrap', '/a'], 'bootstrap.nodes', '--bootstrap', ['/a']],
     [['--network', 'team'], 'network.name', '--network', 'team'],
     [['--http', '127.0.0.1:0'], 'http.listen', '--http', '127.0.0.1:0'],
+    [['--catalogue', 'light'], 'catalogue.mode', '--catalogue', 'light'],
     [['--dht-server'], 'dht.server', '--dht-server', true],
     [['--no-dht-server'], 'dht.server', '--no-dht-server', false],
     [['--no-dht'], 'dht.enabled', '--no-dht', false],
@@ -46,6 +47,7 @@ describe('the options of a peer', () => {
     [['--lissten', '/a'], "Unknown option '--lissten'"],
     [['--http'], 'argument missing'],
     [['--log-level', 'loud'], 'loud'],
+    [['--catalogue', 'half'], 'half'],
     [['more'], 'Too many arguments']
   ])('%j is refused as misuse', async (argv, message) => {
     await expect(read(...argv)).rejects.toMatchObject({

@@ -4,6 +4,7 @@ import { defaultNodeConfig, HTTP_DEFAULTS, loadNodeConfig } from '@registry/node
 import { isRegistryError } from '@registry/types'
 import { plural } from '../output.ts'
 import { type CommonOptions, connectToPeer, dataDirOf } from '../peer.ts'
+import { examineCatalogue } from './catalogue.ts'
 import { examineDataDir, examineKey } from './files.ts'
 import { examineMulticast, examinePort } from './network.ts'
 
@@ -30,6 +31,7 @@ export async function examine(
     examineNode(),
     configuration,
     ...(await examineDataDir(dataDir)),
+    await examineCatalogue(dataDir),
     await examineKey('peer key', security.identityPath ?? join(dataDir, 'identity.key'), async (path) => {
       const { loadOrCreatePeerKey } = await import('@registry/behaviour')
       await loadOrCreatePeerKey({ path, keyType: security.keyType })
@@ -80,7 +82,7 @@ async function examinePeer(options: CommonOptions, listen: string, signal: Abort
       {
         check: 'connections',
         status: 'warn',
-        message: `No peer is connected; to announce: ${plural(pendingAnnouncements, 'release')}.`,
+        message: `No peer is connected; to announce: ${plural(pendingAnnouncements, 'record')}.`,
         hint: 'Name one: registry bootstrap /ip4/…/tcp/…/p2p/…'
       }
     ]

@@ -1,10 +1,11 @@
 import { join, resolve } from 'node:path'
-import { type ControlClient, NotFoundError } from '@registry/control'
+import { type ControlClient, notFoundError } from '@registry/control'
 import { UsageError } from '@registry/node'
 import { type FetchedPackage, tarballFileName } from '@registry/types'
 import type { Command } from 'commander'
+import { completenessText } from '../completeness.ts'
 import { savePackage, withTempDir } from '../download.ts'
-import { bytes, plural, print, printJson } from '../output.ts'
+import { bytes, note, plain, plural, print, printJson } from '../output.ts'
 import { type CommonOptions, connectToPeer } from '../peer.ts'
 import { showProgress } from '../progress.ts'
 import { does, verb } from '../verb.ts'
@@ -13,6 +14,7 @@ interface GetVerbOptions extends CommonOptions {
   out?: string
   extract?: string
   force?: boolean
+  integrity?: string
 }
 
 export function getVerb(): Command {
@@ -25,27 +27,36 @@ export function getVerb(): Command {
     .option('--out <file>', 'write the tarball there')
     .option('--extract <folder>', 'unpack it into a new or empty folder in place of writing the tarball')
     .option('--force', 'replace another file that has the name')
+    .option('--integrity <sha512>', 'only this very content, even of a version that is conflicted or yanked')
   return does<[string], GetVerbOptions>(command, async (options, signal, reference) => {
     if (options.out !== undefined && options.extract !== undefined) {
       throw new UsageError('--out and --extract exclude each other', 'Give one of them.')
     }
     const client = await connectToPeer(options, { signal })
-    const fetched = await fetchPackage(client, reference, signal)
+    const fetched = await fetchPackage(client, reference, options.integrity, signal)
     const path = await write(fetched, options, signal)
-    const { owner, name, version, cid, integrity } = fetched.package
-    if (options.json) printJson({ owner, name, version, cid, integrity, path })
-    else print(`${name}@${version}  ${path}`)
+    const { package: got, completeness } = fetched
+    const { owner, name, version, cid, integrity, deprecated, yanked } = got
+    if (options.json) {
+      return printJson({ owner, name, version, cid, integrity, path, deprecated, yanked, completeness })
+    }
+    print(`${name}@${version}  ${path}`)
+    if (deprecated !== undefined) note(`Warning: it is deprecated. ${plain(deprecated)}`.trimEnd())
+    if (yanked !== undefined) note(`Warning: it is yanked. ${plain(yanked)}`.trimEnd())
+    note(completenessText(completeness))
   })
 }
 
 async function fetchPackage(
   client: ControlClient,
   reference: string,
+  integrity: string | undefined,
   signal: AbortSignal
 ): Promise<FetchedPackage> {
   const progress = showProgress(`Getting ${reference}`)
   try {
     const fetched = await client.get(reference, {
+      ...(integrity === undefined ? {} : { integrity }),
       signal,
       onProgress: (step) => {
         if (step.stage !== 'fetching') return
@@ -53,7 +64,7 @@ async function fetchPackage(
         progress.update(`${bytes(fetchedBytes)} of ${bytes(totalBytes)} from ${plural(providers, 'peer')}`)
       }
     })
-    if (fetched === undefined) throw new NotFoundError(reference)
+    if (fetched === undefined) throw await notFoundError(client, reference, { signal })
     return fetched
   } finally {
     progress.end()

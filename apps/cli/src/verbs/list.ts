@@ -45,8 +45,8 @@ export function listVerb(): Command {
 }
 
 function parseAfter(text: string): { owner: OwnerId; name: PackageName } {
-  const { owner, name, range } = parsePackageReference(text)
-  if (owner === undefined || range !== undefined) {
+  const { owner, name, range, tag } = parsePackageReference(text)
+  if (owner === undefined || range !== undefined || tag !== undefined) {
     throw new UsageError(`${JSON.stringify(text)} is no place in the list`, 'Write it as @<owner ID>/<name>.')
   }
   return { owner, name }

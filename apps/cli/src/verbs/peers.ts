@@ -1,8 +1,9 @@
 import type { ControlClient } from '@registry/control'
 import type { ConnectedPeer, DiscoveredPeer } from '@registry/types'
 import { type Command, Option } from 'commander'
+import { agreementText, holdingsText } from '../completeness.ts'
 import { PeerNotFoundError } from '../errors.ts'
-import { duration, fields, print, printJson, table } from '../output.ts'
+import { ago, duration, fields, print, printJson, table } from '../output.ts'
 import { type CommonOptions, connectToPeer } from '../peer.ts'
 import { showProgress } from '../progress.ts'
 import { does, verb, verbGroup } from '../verb.ts'
@@ -114,7 +115,8 @@ function describe(peer: ConnectedPeer | DiscoveredPeer): string[] {
     ['Peer', peer.peerId],
     ['Connected', `${peer.direction}, for ${duration(Date.now() - peer.connectedSinceMs)}`],
     ['Reputation', `${peer.reputation.toFixed(0)} of 100`],
-    ['Catalogue', peer.inSync ? 'equal' : 'not compared as equal yet'],
+    ['Catalogue', agreementText(peer)],
+    ['Holds', holdingsText(peer.holds)],
     ['Program', peer.agent],
     ...addresses
   ])
@@ -127,7 +129,7 @@ function columnsOf(
   const isKnown = peers.some((peer) => !isConnected(peer))
   const columns = isKnown
     ? ['PEER', 'FOUND BY', 'LAST SEEN']
-    : ['PEER', 'DIRECTION', 'SINCE', 'REPUTATION', 'IN SYNC']
+    : ['PEER', 'DIRECTION', 'SINCE', 'REPUTATION', 'IN SYNC', 'COMPARED']
   const cells = peers.map((peer) =>
     isConnected(peer)
       ? [
@@ -135,17 +137,18 @@ function columnsOf(
           peer.direction,
           duration(Date.now() - peer.connectedSinceMs),
           peer.reputation.toFixed(0),
-          peer.inSync ? 'yes' : 'no'
+          peer.otherNetwork === true ? 'other network' : peer.inSync ? 'yes' : 'no',
+          ago(peer.comparedAtMs)
         ]
       : [peer.peerId, peer.method, new Date(peer.lastSeenMs).toISOString()]
   )
   if (!isVerbose) return [columns, cells]
   const more = peers.map((peer) => [
-    ...(isConnected(peer) ? [peer.agent ?? ''] : []),
+    ...(isConnected(peer) ? [holdingsText(peer.holds), peer.agent ?? ''] : []),
     peer.addresses.join(' ')
   ])
   return [
-    [...columns, ...(isKnown ? [] : ['PROGRAM']), 'ADDRESSES'],
+    [...columns, ...(isKnown ? [] : ['HOLDS', 'PROGRAM']), 'ADDRESSES'],
     cells.map((row, index) => [...row, ...(more[index] ?? [])])
   ]
 }

@@ -1,26 +1,58 @@
-import { NotFoundError } from '@registry/control'
-import type { Package } from '@registry/types'
+import { notFoundError } from '@registry/control'
+import type { AttestationRecord, Package, PackageDetails } from '@registry/types'
 import type { Command } from 'commander'
-import { bytes, day, fields, print, printJson } from '../output.ts'
+import { completenessText } from '../completeness.ts'
+import { bytes, day, fields, print, printJson, table } from '../output.ts'
 import { connectToPeer } from '../peer.ts'
 import { does, verb } from '../verb.ts'
+import { marksOf } from '../version-marks.ts'
+
+/** More of them are listed by `versions`. */
+const MAX_VERSIONS = 10
 
 export function showVerb(): Command {
   const command = verb('show <reference>', {
-    summary: 'Show what is known of a package.',
-    details: 'From the catalogue of the peer; nothing is fetched.',
+    summary: 'Show all that is known of a package.',
+    details: 'From the catalogue of the peer; no content is fetched.',
     example: 'registry show web-kit@0.1.0'
   })
   return does<[string], { json?: boolean }>(command, async (options, signal, reference) => {
     const client = await connectToPeer(options, { signal })
-    const found = await client.metadata(reference, { signal })
-    if (found === undefined) throw new NotFoundError(reference)
-    if (options.json) printJson(found)
-    else print(...describe(found))
+    const details = await client.details(reference, { signal })
+    if (details === undefined) throw await notFoundError(client, reference, { signal })
+    const { package: found, ...rest } = details
+    if (options.json) printJson({ ...found, ...rest })
+    else print(...describe(details))
   })
 }
 
-function describe(found: Package): string[] {
+function describe(details: PackageDetails): string[] {
+  const { package: found, versions, unpublished, attestations, completeness } = details
+  const listed = versions.slice(0, MAX_VERSIONS)
+  const more = versions.length - listed.length
+  return [
+    ...summary(details),
+    '',
+    ...table(
+      ['VERSION', 'PUBLISHED', 'SIZE', ''],
+      listed.map((one) => [
+        one.version,
+        day(one.createdAtMs),
+        bytes(one.size),
+        marksOf(one, details.distTags)
+      ])
+    ),
+    ...(more > 0 ? [`and ${more} more: registry versions @${found.owner}/${found.name}`] : []),
+    ...(unpublished.length > 0 ? [`Unpublished: ${unpublished.join(', ')}`] : []),
+    ...(attestations.length > 0
+      ? ['', ...table(['CLAIM', 'VERSIONS', 'BY', 'TEXT'], attestations.map(said))]
+      : []),
+    '',
+    completenessText(completeness)
+  ]
+}
+
+function summary({ package: found, distTags, readme }: PackageDetails): string[] {
   const { metadata } = found
   return fields([
     ['Package', found.id],
@@ -42,9 +74,25 @@ function describe(found: Package): string[] {
     ['CID', found.cid],
     ['Integrity', found.integrity],
     ['Downloads', `${found.downloads} through this peer`],
-    ['Warning', found.conflicted ? 'its owner signed several contents for this version' : undefined],
+    ['Dist-tags', entries(distTags)],
+    ['Readme', readme],
+    ...warnings(found),
     ['Get it', `registry get @${found.owner}/${found.id}`]
   ])
+}
+
+function warnings({ conflicted, deprecated, yanked }: Package): Array<[string, string | undefined]> {
+  return [
+    ['Warning', conflicted ? 'its owner signed several contents for this version' : undefined],
+    ['Deprecated', deprecated === '' ? 'yes' : deprecated],
+    ['Yanked', yanked === '' ? 'yes' : yanked]
+  ]
+}
+
+function said({ attestation }: AttestationRecord): string[] {
+  const { claim, severity, versions, issuer, text, url } = attestation
+  const what = severity === undefined ? claim : `${claim} (${severity})`
+  return [what, versions, issuer, url === undefined ? text : `${text} ${url}`]
 }
 
 function entries(map: Readonly<Record<string, string>>): string {

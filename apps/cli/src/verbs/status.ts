@@ -1,5 +1,6 @@
-import type { RegistryStatus } from '@registry/types'
+import type { ConnectedPeer, RegistryStatus } from '@registry/types'
 import type { Command } from 'commander'
+import { agreementText, completenessText, syncText } from '../completeness.ts'
 import { bytes, duration, fields, plural, print, printJson } from '../output.ts'
 import { connectToPeer } from '../peer.ts'
 import { does, verb } from '../verb.ts'
@@ -12,19 +13,20 @@ export function statusVerb(): Command {
   return does(command, async (options, signal) => {
     const client = await connectToPeer(options, { signal })
     const status = await client.status({ signal })
-    if (options.json) printJson({ ...status, http: client.url })
-    else print(...describe(status, client.url))
+    const peers = await client.peers({ signal })
+    if (options.json) printJson({ ...status, http: client.url, peers })
+    else print(...describe(status, client.url, peers))
   })
 }
 
-function describe(status: RegistryStatus, http: string): string[] {
+function describe(status: RegistryStatus, http: string, peers: readonly ConnectedPeer[]): string[] {
   const { storage, requestLatencyMs: latency } = status
   const synced = status.lastSyncedAtMs === null ? 'never' : new Date(status.lastSyncedAtMs).toISOString()
   return fields([
     ['Peer', status.peerId],
     ['Owner', status.owner],
     ['Network', status.network],
-    ...status.addresses.map((address, index): [string, string] => [index === 0 ? 'Addresses' : '', address]),
+    ...rows('Addresses', status.addresses),
     ['Local API', http],
     ['Data', status.dataDir],
     ['Up for', duration(status.uptimeMs)],
@@ -34,8 +36,14 @@ function describe(status: RegistryStatus, http: string): string[] {
       'Stored',
       `${plural(storage.blobs, 'content')}, ${bytes(storage.bytes)} of ${bytes(storage.quotaBytes)}`
     ],
+    ['', completenessText(status.completeness)],
     ['Last equal', synced],
-    ['To announce', plural(status.pendingAnnouncements, 'release')],
+    ...rows('Syncing', status.syncing.map(syncText)),
+    ...rows(
+      'Agreement',
+      peers.map((peer) => `${peer.peerId}: ${agreementText(peer)}`)
+    ),
+    ['To announce', plural(status.pendingAnnouncements, 'record')],
     ['DHT queries', share(status.dhtQuerySuccessRate, 'answered')],
     ['Providers', share(status.cacheHitRate, 'found without the DHT')],
     ['Gossip', share(status.gossipDeliveryRate, 'of own news heard by others')],
@@ -44,6 +52,10 @@ function describe(status: RegistryStatus, http: string): string[] {
       latency === null ? undefined : `p50 ${latency.p50} ms, p95 ${latency.p95} ms, p99 ${latency.p99} ms`
     ]
   ])
+}
+
+function rows(label: string, values: readonly string[]): Array<[string, string]> {
+  return values.map((value, index) => [index === 0 ? label : '', value])
 }
 
 function share(value: number | null, of: string): string | undefined {

@@ -1,8 +1,9 @@
-import { NotFoundError } from '@registry/control'
+import { notFoundError } from '@registry/control'
 import type { Command } from 'commander'
 import { bytes, day, print, printJson, table } from '../output.ts'
 import { connectToPeer } from '../peer.ts'
 import { does, verb } from '../verb.ts'
+import { marksOf } from '../version-marks.ts'
 
 export function versionsVerb(): Command {
   const command = verb('versions <name>', {
@@ -12,14 +13,15 @@ export function versionsVerb(): Command {
   return does<[string], { json?: boolean }>(command, async (options, signal, name) => {
     const client = await connectToPeer(options, { signal })
     const versions = await client.listVersions(name, { signal })
-    if (versions.length === 0) throw new NotFoundError(name)
+    if (versions.length === 0) throw await notFoundError(client, name, { signal })
     if (options.json) return printJson({ versions })
-    const rows = versions.map(({ version, createdAtMs, size, conflicted, cid }) => [
-      conflicted ? `${version} (conflicted)` : version,
-      day(createdAtMs),
-      bytes(size),
-      cid
+    const rows = versions.map((one) => [
+      one.version,
+      day(one.createdAtMs),
+      bytes(one.size),
+      one.cid,
+      marksOf(one)
     ])
-    print(...table(['VERSION', 'PUBLISHED', 'SIZE', 'CID'], rows))
+    print(...table(['VERSION', 'PUBLISHED', 'SIZE', 'CID', ''], rows))
   })
 }
