@@ -24,6 +24,7 @@ import {
   parseCount,
   parseList,
   parseMap,
+  parseNpmFields,
   parseOptionalText,
   parseOwnerId,
   parsePackageName,
@@ -88,6 +89,8 @@ export function parsePackage(value: unknown, field = 'package'): Package {
     cid: parseContentId(map.cid, `${field}.cid`),
     integrity: text(map.integrity, `${field}.integrity`),
     size: parseCount(map.size, `${field}.size`),
+    unpackedSize: parseCount(map.unpackedSize, `${field}.unpackedSize`),
+    fileCount: parseCount(map.fileCount, `${field}.fileCount`),
     createdAtMs: parseCount(map.createdAtMs, `${field}.createdAtMs`),
     updatedAtMs: parseCount(map.updatedAtMs, `${field}.updatedAtMs`),
     downloads: parseCount(map.downloads, `${field}.downloads`),
@@ -98,6 +101,7 @@ export function parsePackage(value: unknown, field = 'package'): Package {
     const given = optional(map, key, field)
     if (given !== undefined) result[key] = given
   }
+  if (map.npm !== undefined) result.npm = parseNpmFields(map.npm, `${field}.npm`)
   return result
 }
 

@@ -25,6 +25,23 @@ export class VersionExistsError extends RegistryError<'ERR_VERSION_EXISTS'> {
   }
 }
 
+/** The manifest inside a tarball is of another package than the caller says. */
+export class UnexpectedPackageError extends RegistryError<'ERR_UNEXPECTED_PACKAGE'> {
+  constructor(
+    found: { name: PackageName; version: Version },
+    expected: { readonly name: string; readonly version: string }
+  ) {
+    super(
+      'ERR_UNEXPECTED_PACKAGE',
+      `The manifest in the tarball is of ${found.name}@${found.version}, not of ${expected.name}@${expected.version}`,
+      {
+        hint: 'Pack it again; the manifest that is packed decides the name and the version.',
+        details: { found: `${found.name}@${found.version}`, expected: `${expected.name}@${expected.version}` }
+      }
+    )
+  }
+}
+
 /** Its owner signed several contents for one version, so none of them can be trusted. */
 export class VersionConflictedError extends RegistryError<'ERR_VERSION_CONFLICTED'> {
   constructor(owner: OwnerId, name: PackageName, version: Version, cids: readonly string[]) {

@@ -56,6 +56,7 @@ export {
   NotOwnerError,
   NotRunningError,
   PackageNotFoundError,
+  UnexpectedPackageError,
   VersionConflictedError,
   VersionExistsError
 } from './errors.ts'

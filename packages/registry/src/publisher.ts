@@ -12,7 +12,7 @@ import {
   type RegistryStore,
   type Release
 } from '@registry/types'
-import { VersionExistsError } from './errors.ts'
+import { UnexpectedPackageError, VersionExistsError } from './errors.ts'
 import { SourceChangedError } from './packing/errors.ts'
 import { withTarball } from './packing/pack.ts'
 import { openSource } from './packing/source.ts'
@@ -54,7 +54,7 @@ export class Publisher {
   /** Resolves when the release is durable. Throws as `Registry.publish` says. */
   async publish(
     source: PublishSource,
-    { onProgress, version, signal }: PublishOptions
+    { onProgress, version, expected, signal }: PublishOptions
   ): Promise<PublishReceipt> {
     const abort = signal === undefined ? {} : { signal }
     const options = {
@@ -68,6 +68,9 @@ export class Publisher {
     return withTarball(opened, options, async (tarball) => {
       onProgress?.({ stage: 'checking' })
       const fields = await inspectTarball(tarball, options)
+      if (expected !== undefined && (fields.name !== expected.name || fields.version !== expected.version)) {
+        throw new UnexpectedPackageError(fields, expected)
+      }
       this.#refuseExisting(fields)
       onProgress?.({ stage: 'storing' })
       return this.#withContent(tarball, fields.integrity, signal, async (content) => {

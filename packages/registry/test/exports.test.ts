@@ -26,6 +26,7 @@ it('exports what is documented, and nothing else', () => {
     'SourceChangedError',
     'SourceUnreadableError',
     'TargetNotEmptyError',
+    'UnexpectedPackageError',
     'UnsafeEntryError',
     'UnsafePathError',
     'UnwritableError',

@@ -72,6 +72,7 @@ export {
   tarballFileName,
   type Version
 } from './names.ts'
+export { type NpmFields, parseNpmFields } from './npm-fields.ts'
 export {
   type Package,
   type PackageDetails,

@@ -1,4 +1,5 @@
 import type { ContentId, OwnerId, PackageName, Version } from './names.ts'
+import type { NpmFields } from './npm-fields.ts'
 import type { Completeness } from './query.ts'
 import type { AttestationRecord, ReleaseRecord } from './records.ts'
 
@@ -24,6 +25,11 @@ export interface Package {
   integrity: string
   /** Bytes of the tarball. */
   size: number
+  /** Bytes of all files in it. */
+  unpackedSize: number
+  fileCount: number
+  /** For npm's clients; absent when they cannot install it. */
+  npm?: NpmFields
   /** The later of what the publisher claims and when this peer first saw the release, ms since the epoch. */
   createdAtMs: number
   /** As `createdAtMs`, of the newest release of this package. */
@@ -67,6 +73,8 @@ export function toPackage(record: ReleaseRecord, facts: PackageFacts): Package {
     cid: release.content,
     integrity: release.integrity,
     size: release.size,
+    unpackedSize: release.unpackedSize,
+    fileCount: release.fileCount,
     createdAtMs: Math.max(release.claimedAtMs, record.firstSeenMs),
     updatedAtMs: facts.updatedAtMs,
     downloads: facts.downloads,
@@ -85,6 +93,7 @@ export function toPackage(record: ReleaseRecord, facts: PackageFacts): Package {
   if (release.license !== undefined) result.license = release.license
   if (release.repository !== undefined) result.repository = release.repository
   if (release.homepage !== undefined) result.homepage = release.homepage
+  if (release.npm !== undefined) result.npm = release.npm
   if (release.runtimeVersion !== undefined) result.metadata.runtimeVersion = release.runtimeVersion
   return result
 }

@@ -13,6 +13,7 @@ import {
   type RecordId,
   type Version
 } from './names.ts'
+import { type NpmFields, parseNpmFields } from './npm-fields.ts'
 import {
   parseBytes,
   parseCount,
@@ -89,6 +90,8 @@ export interface Release {
   /** Subresource integrity of the tarball: `sha512-` and base64. */
   integrity: string
   manifest: ManifestReference
+  /** Absent when npm's clients cannot install it: the tarball has no `package.json` of this name and version. */
+  npm?: NpmFields
   /** The publisher's clock at publication, ms since the epoch; a claim, nothing is decided by it alone. */
   claimedAtMs: number
 }
@@ -327,6 +330,7 @@ export function parseRelease(value: unknown): Release {
   if (repository !== undefined) release.repository = repository
   if (homepage !== undefined) release.homepage = homepage
   if (runtimeVersion !== undefined) release.runtimeVersion = runtimeVersion
+  if (map.npm !== undefined) release.npm = parseNpmFields(map.npm, 'release.npm')
   return release
 }
 

@@ -18,6 +18,8 @@ export type PublishStage = 'packing' | 'checking' | 'storing' | 'announcing'
 export interface PublishOptions extends AbortOptions {
   /** Publish under this version rather than the manifest's; only for a folder or files, whose manifest is rewritten. */
   version?: string
+  /** What the manifest must say: a package of another name or version is refused. */
+  expected?: { name: string; version: string }
   onProgress?: (progress: { stage: PublishStage }) => void
 }
 
@@ -110,7 +112,7 @@ export interface Registry {
   /**
    * Packs, checks, signs and stores; resolves when that is durable, before it is announced. Nothing has changed when it
    * rejects: ERR_NO_MANIFEST, ERR_INVALID_MANIFEST, ERR_INVALID_NAME, ERR_INVALID_VERSION, ERR_VERSION_EXISTS,
-   * ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_STORAGE.
+   * ERR_UNSAFE_PATH, ERR_UNSAFE_ENTRY, ERR_TOO_LARGE, ERR_UNEXPECTED_PACKAGE, ERR_STORAGE.
    */
   publish(source: PublishSource, options?: PublishOptions): Promise<PublishReceipt>
   /**

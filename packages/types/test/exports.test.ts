@@ -28,6 +28,7 @@ it('exports these names and no others', () => {
     'parseFlag',
     'parseList',
     'parseMap',
+    'parseNpmFields',
     'parseOneOf',
     'parseOptionalText',
     'parseOwnerDocument',

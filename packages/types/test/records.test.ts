@@ -304,6 +304,8 @@ describe('a package as people see it', () => {
       cid: FIELDS.content,
       integrity: FIELDS.integrity,
       size: 1000,
+      unpackedSize: 4000,
+      fileCount: 3,
       createdAtMs: FIELDS.claimedAtMs,
       updatedAtMs: 9,
       downloads: 4,
@@ -326,5 +328,30 @@ describe('a package as people see it', () => {
     const bare = toPackage({ ...record(), release: parseRelease({ ...FIELDS, authors: [] }) }, facts)
     for (const field of ['author', 'license', 'repository', 'homepage']) expect(field in bare).toBe(false)
     expect('runtimeVersion' in bare.metadata).toBe(false)
+  })
+})
+
+describe('what a release says to npm', () => {
+  const npm = {
+    shasum: 'a'.repeat(40),
+    peerDependencies: { react: '>=18' },
+    bin: { tool: 'tool.js' },
+    os: ['linux'],
+    hasInstallScript: true
+  }
+
+  it('is part of the package, or absent', () => {
+    expect(parseRelease({ ...FIELDS, npm }).npm).toEqual(npm)
+    expect('npm' in parseRelease(FIELDS)).toBe(false)
+  })
+
+  it.each([
+    ['npm.shasum', { shasum: 'A'.repeat(40) }],
+    ['npm.bin', { bin: {} }],
+    ['npm.os', { os: [] }],
+    ['npm.hasInstallScript', { hasInstallScript: false }],
+    ['npm.peerDependencies.react', { peerDependencies: { react: 1 } }]
+  ])('has one form only: refuses another %s', (field, change) => {
+    expect(() => parseRelease({ ...FIELDS, npm: { ...npm, ...change } })).toThrow(`release.${field}`)
   })
 })

@@ -106,13 +106,7 @@ export function completeManifest(file: string, draft: ManifestDraft): ManifestFi
     if (found === undefined || isAbsent(found.value))
       faults.push({ path: found?.path ?? field, reason: 'is missing' })
   }
-  const bytes = Buffer.byteLength(JSON.stringify({ ...fields, ...optional }))
-  if (bytes > MAX_FIELDS_BYTES) {
-    faults.push({
-      path: '',
-      reason: `has ${bytes} bytes of fields, more than ${MAX_FIELDS_BYTES} fit into a record`
-    })
-  }
+  faults.push(...sizeFaults({ ...fields, ...optional }))
   if (name === undefined || version === undefined || faults.length > 0) {
     if (
       faults.length === 1 &&
@@ -128,6 +122,20 @@ export function completeManifest(file: string, draft: ManifestDraft): ManifestFi
   if (optional.homepage !== undefined) result.homepage = optional.homepage
   if (optional.runtimeVersion !== undefined) result.runtimeVersion = optional.runtimeVersion
   return result
+}
+
+/** @throws {InvalidManifestError} ERR_INVALID_MANIFEST, it does not fit into a record */
+export function checkRecordSize(file: string, fields: object): void {
+  const faults = sizeFaults(fields)
+  if (faults.length > 0) throw new InvalidManifestError(file, faults)
+}
+
+function sizeFaults(fields: object): ManifestFault[] {
+  const bytes = Buffer.byteLength(JSON.stringify(fields))
+  if (bytes <= MAX_FIELDS_BYTES) return []
+  return [
+    { path: '', reason: `has ${bytes} bytes of fields, more than ${MAX_FIELDS_BYTES} fit into a record` }
+  ]
 }
 
 /** What manifests write to say nothing. */

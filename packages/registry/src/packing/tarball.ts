@@ -2,11 +2,12 @@ import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import type { AbortOptions, Release } from '@registry/types'
+import { type AbortOptions, isRegistryError, type NpmFields, type Release } from '@registry/types'
 import { EntryPaths } from './entry-paths.ts'
 import {
   CorruptTarballError,
   hasCode,
+  InvalidManifestError,
   NoManifestError,
   PackageTooLargeError,
   SourceUnreadableError,
@@ -14,6 +15,8 @@ import {
 } from './errors.ts'
 import { PACKING_LIMITS, type PackingLimits } from './limits.ts'
 import { isManifestFile, MANIFEST_FILES, type ManifestFile, parseManifest } from './manifest.ts'
+import { checkRecordSize, type ManifestFields } from './manifest-format.ts'
+import { type NpmHints, readNpmFields } from './npm-fields.ts'
 import { readTar, type TarEntry } from './tar.ts'
 
 /** A `.tgz` on disk by its path, or its bytes in pieces. */
@@ -32,6 +35,8 @@ export interface TarballSummary {
   size: number
   /** Of the tarball: `sha512-` and base64. */
   integrity: string
+  /** sha1 of the tarball, hexadecimal. */
+  shasum: string
   /** Bytes of the files in it. */
   unpackedSize: number
   fileCount: number
@@ -50,9 +55,11 @@ export async function inspectTarball(
 ): Promise<ReleaseFields> {
   const { maxManifestBytes } = { ...PACKING_LIMITS, ...options.limits }
   const found = new Map<ManifestFile, Uint8Array>()
-  const summary = await readTarball(
+  const others = new Set<string>()
+  const { shasum, ...summary } = await readTarball(
     source,
     async ({ path, size, content }) => {
+      if (path === 'npm-shrinkwrap.json' || path === 'binding.gyp') others.add(path)
       if (!isManifestFile(path)) return
       if (size > maxManifestBytes) throw new PackageTooLargeError(path, maxManifestBytes, 'bytes')
       found.set(path, await collect(content, size))
@@ -63,9 +70,38 @@ export async function inspectTarball(
     const bytes = found.get(file)
     if (bytes === undefined) continue
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    return { ...parseManifest(file, bytes), ...summary, manifest: { file, sha256 } }
+    const fields = parseManifest(file, bytes)
+    const npm = npmFields(found.get('package.json'), fields, {
+      shasum,
+      hasShrinkwrap: others.has('npm-shrinkwrap.json'),
+      hasBindingGyp: others.has('binding.gyp')
+    })
+    return {
+      ...fields,
+      ...summary,
+      manifest: { file, sha256 },
+      ...(npm === undefined ? {} : { npm })
+    }
   }
   throw new NoManifestError(typeof source === 'string' ? source : 'The tarball', MANIFEST_FILES)
+}
+
+/** @throws {InvalidManifestError} ERR_INVALID_MANIFEST, it says more than fits into a record */
+function npmFields(
+  packageJson: Uint8Array | undefined,
+  fields: ManifestFields,
+  hints: NpmHints
+): NpmFields | undefined {
+  if (packageJson === undefined) return undefined
+  try {
+    const npm = readNpmFields(packageJson, fields, hints)
+    if (npm !== undefined) checkRecordSize('package.json', { ...fields, npm })
+    return npm
+  } catch (error) {
+    if (!isRegistryError(error, 'ERR_INVALID_VALUE')) throw error
+    const { field, reason } = error.details
+    throw new InvalidManifestError('package.json', [{ path: String(field), reason: String(reason) }], error)
+  }
 }
 
 /**
@@ -79,14 +115,19 @@ export async function readTarball(
 ): Promise<TarballSummary> {
   const limits = { ...PACKING_LIMITS, ...options.limits }
   const paths = new EntryPaths(limits)
-  const summary: TarballSummary = { size: 0, integrity: '', unpackedSize: 0, fileCount: 0 }
-  const sha512 = createHash('sha512')
+  const summary: TarballSummary = { size: 0, integrity: '', shasum: '', unpackedSize: 0, fileCount: 0 }
+  const [sha512, sha1] = [createHash('sha512'), createHash('sha1')]
   const gunzip = createGunzip()
   let entries = 0
   let top: string | undefined
   try {
     await pipeline(
-      measured(typeof source === 'string' ? createReadStream(source) : source, summary, sha512, limits),
+      measured(
+        typeof source === 'string' ? createReadStream(source) : source,
+        summary,
+        [sha512, sha1],
+        limits
+      ),
       gunzip,
       async (unpacked: AsyncIterable<Uint8Array>) => {
         for await (const entry of readTar(bounded(unpacked, summary, limits))) {
@@ -127,6 +168,7 @@ export async function readTarball(
   if (entries === 0) throw new CorruptTarballError('it is empty')
   if (gunzip.bytesWritten !== summary.size) throw new CorruptTarballError('there is something after its end')
   summary.integrity = `sha512-${sha512.digest('base64')}`
+  summary.shasum = sha1.digest('hex')
   return summary
 }
 
@@ -149,14 +191,14 @@ function checkedTop(folder: string): string {
 async function* measured(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   summary: TarballSummary,
-  sha512: Hash,
+  hashes: readonly Hash[],
   { maxPackageBytes }: PackingLimits
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
     summary.size += chunk.length
     if (summary.size > maxPackageBytes)
       throw new PackageTooLargeError('The tarball', maxPackageBytes, 'bytes')
-    sha512.update(chunk)
+    for (const hash of hashes) hash.update(chunk)
     yield chunk
   }
 }
