@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type PackageUpdate, type PublishSource, Query, type Registry, type Topic } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import { type Contract, collect, rejection } from './contract.ts'
@@ -108,6 +111,108 @@ export function registryContract({ name, create }: Contract<RegistrySubject>): v
       expect(await registry.search({ keywords: [], limit: 1 })).toHaveLength(1)
     })
 
+    it('gives a search in pages, and says what it is complete against', async () => {
+      await using subject = await create()
+      const { registry } = subject
+      for (const packageName of ['tea-cup', 'tea-pot', 'tea-towel']) {
+        await registry.publish(source({ name: packageName, version: '1.0.0', keywords: ['kitchen'] }))
+      }
+      const query = new Query(['tea'], { limit: 2, facets: true, explain: true })
+      const first = await registry.searchPage(query)
+      expect(first).toMatchObject({
+        total: 3,
+        completeness: { state: 'alone', compared: 0, askedHolders: 0 }
+      })
+      expect(first.facets?.keyword).toEqual([{ value: 'kitchen', count: 3 }])
+      expect(first.results[0]?.explanation?.terms).toMatchObject([{ word: 'tea', field: 'name' }])
+      const rest = await registry.searchPage(query.with({ after: first.next ?? '' }))
+      expect(rest.next).toBeUndefined()
+      const names = [...first.results, ...rest.results].map((result) => result.package.name)
+      expect(names.sort()).toEqual(['tea-cup', 'tea-pot', 'tea-towel'])
+      expect(await registry.search(query)).toEqual(first.results)
+      expect(await rejection(registry.searchPage(query.with({ after: 'nonsense' })))).toMatchObject({
+        code: 'ERR_INVALID_CURSOR'
+      })
+    })
+
+    it('lets an owner say which versions to use, and says so to others', async () => {
+      await using subject = await create()
+      const { registry } = subject
+      for (const version of ['1.0.0', '1.1.0', '1.2.0', '2.0.0']) {
+        await registry.publish(source({ name: 'tea', version }))
+      }
+      const picked = async (reference: string): Promise<string | undefined> =>
+        (await registry.metadata(reference))?.version
+      await registry.tag('tea', 'old', '1.0.0')
+      await registry.tag('tea', 'latest', '1.2.0')
+      await registry.deprecate('tea@1.1.0', 'bitter')
+      await registry.yank('tea@1.2.0', 'burnt')
+      expect(await picked('tea@old')).toBe('1.0.0')
+      expect(await picked('tea@^1')).toBe('1.0.0')
+      expect(await picked('tea')).toBe('2.0.0')
+      expect(await picked('tea@1.2.0')).toBe('1.2.0')
+      expect((await registry.unpublish('tea@2.0.0', 'spilt')).versions).toEqual(['2.0.0'])
+      expect(await picked('tea@2.0.0')).toBeUndefined()
+      expect(await rejection(registry.publish(source({ name: 'tea', version: '2.0.0' })))).toMatchObject({
+        code: 'ERR_VERSION_EXISTS'
+      })
+      await registry.attest('tea@1', { claim: 'review', text: 'drank it' })
+      expect(await registry.details('tea@1.0.0')).toMatchObject({
+        package: { version: '1.0.0' },
+        versions: [
+          { version: '1.2.0', yanked: 'burnt' },
+          { version: '1.1.0', deprecated: 'bitter' },
+          { version: '1.0.0' }
+        ],
+        unpublished: ['2.0.0'],
+        distTags: { old: '1.0.0' },
+        attestations: [{ attestation: { claim: 'review', versions: '1' } }]
+      })
+      await registry.deprecate('tea', null)
+      await registry.yank('tea', null)
+      await registry.tag('tea', 'old', null)
+      expect(await picked('tea@^1')).toBe('1.2.0')
+      expect(await picked('tea@old')).toBeUndefined()
+      expect(await rejection(registry.tag('tea', 'old', '9.0.0'))).toMatchObject({
+        code: 'ERR_NOT_FOUND',
+        details: { versions: ['1.2.0', '1.1.0', '1.0.0'] }
+      })
+    })
+
+    it('hands out the very content that a lock pins, or none', async () => {
+      await using subject = await create()
+      const { registry } = subject
+      const { integrity } = await registry.publish(source({ name: 'tea', version: '1.0.0' }))
+      await registry.yank('tea@1.0.0', '')
+      expect(await registry.get('tea@^1')).toBeUndefined()
+      expect((await registry.get('tea@^1', { integrity }))?.package.integrity).toBe(integrity)
+      const other = `sha512-${'A'.repeat(86)}==`
+      expect(await rejection(registry.get('tea@1.0.0', { integrity: other }))).toMatchObject({
+        code: 'ERR_INTEGRITY_MISMATCH'
+      })
+    })
+
+    it('gives its catalogue to another in a file', async () => {
+      await using subject = await create()
+      await using other = await create()
+      const { registry } = subject
+      await registry.publish(source({ name: 'tea', version: '1.0.0' }))
+      await registry.deprecate('tea', 'cold')
+      const folder = await mkdtemp(join(tmpdir(), 'registry-contract-'))
+      try {
+        const path = join(folder, 'catalogue.car')
+        expect(await registry.exportCatalogue(path)).toMatchObject({ path, records: 3 })
+        expect(await other.registry.importCatalogue(path)).toMatchObject({ accepted: 3, refused: 0 })
+        expect(await other.registry.metadata('tea')).toMatchObject({ deprecated: 'cold' })
+        expect(await other.registry.importCatalogue(path)).toMatchObject({ accepted: 0, known: 3 })
+        expect(await rejection(registry.importCatalogue(join(folder, 'none')))).toMatchObject({
+          code: 'ERR_INVALID_CATALOGUE_FILE'
+        })
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
+
     it('lists every package once, page by page', async () => {
       await using subject = await create()
       const { registry } = subject
@@ -188,6 +293,19 @@ export function registryContract({ name, create }: Contract<RegistrySubject>): v
       await registry.publish(source({ name: 'three', version: '1.0.0' }))
       expect((await after.take(2)).map(({ packageId }) => packageId)).toEqual(['two@1.0.0', 'three@1.0.0'])
       await after.end()
+    })
+
+    it('tells a subscriber of everything there ever was', async () => {
+      await using subject = await create()
+      const { registry } = subject
+      await registry.publish(source({ name: 'tea', version: '1.0.0' }))
+      await registry.yank('tea', 'burnt')
+      const all = follow(registry, { kind: 'all' }, 'start')
+      expect((await all.take(2)).map(({ type, packageId }) => [type, packageId])).toEqual([
+        ['NewPackage', 'tea@1.0.0'],
+        ['Yanked', 'tea@1.0.0']
+      ])
+      await all.end()
     })
 
     it('refuses everything once it is stopped', async () => {
