@@ -1,3 +1,4 @@
+import { recordIdOf } from '@registry/identity'
 import { pause } from '@registry/timing'
 import {
   type AbortOptions,
@@ -9,13 +10,14 @@ import {
   type Outbox,
   type OutboxEntry,
   type PackageProtocol,
-  type PeerIdText
+  type PeerIdText,
+  type RecordId
 } from '@registry/types'
+import { announcedRecords } from './announced-records.ts'
 import type { GossipChannel } from './gossip-channel.ts'
 import { type AnnouncementInput, announcements } from './policy/announcements.ts'
 import type { PeerConduct } from './policy/peer-score.ts'
 import { rateLimit } from './policy/rate-limit.ts'
-import { type RecordBundle, recordBundle } from './record-bundle.ts'
 
 export interface AnnouncerInit {
   /** Whether there is a DHT to provide in. */
@@ -40,24 +42,24 @@ export interface AnnouncerComponents {
   signal: AbortSignal
 }
 
-/** Works the outbox off: tells others of each release by gossip and by push, and the DHT of its content. */
+/** Works the outbox off: tells others of each record by gossip and by push, and the DHT of the content that it brings. */
 export interface Announcer {
   /** Takes up every entry now, due or not. */
   announce(): void
   /** Nothing under way, and nothing due. */
   readonly idle: boolean
-  /** Of the releases told by gossip, the share that reached a peer; null before the first. */
+  /** Of the records told by gossip, the share that reached a peer; null before the first. */
   deliveryRate(): number | null
 }
 
 const MAX_PROVIDING = 8
 const FIRST_RETRY_MS = 1000
 const MAX_RETRY_MS = 600_000
-/** Peers that a release is pushed to; gossip takes it from there. */
+/** Peers that a record is pushed to; gossip takes it from there. */
 const PUSH_PEERS = 8
-const PUSH_RELEASES = 64
-/** A batch ends at the release that reaches it; with that one it still fits a request. */
-const PUSH_BYTES = 96 * 1024
+const PUSH_RECORDS = 64
+/** A batch ends at the record that reaches it; with that one and what goes with it, it still fits a request. */
+const PUSH_BYTES = 48 * 1024
 /** While something is under way, its entries stay due; how often to look for others meanwhile. */
 const MIN_WAKE_MS = 1000
 /** What could not be written down stays due; how long to leave a disk alone that refused. */
@@ -67,9 +69,11 @@ export function announcer(init: AnnouncerInit): (components: AnnouncerComponents
   return (components) => new OutboxAnnouncer(init, components)
 }
 
-interface PushItem {
-  entry: OutboxEntry
-  bundle: RecordBundle
+interface PushBatch {
+  /** With what each of them must go together with. */
+  items: Array<{ entry: OutboxEntry; records: Uint8Array[] }>
+  /** All of these, each once. */
+  records: Map<RecordId, Uint8Array>
 }
 
 class OutboxAnnouncer implements Announcer {
@@ -168,7 +172,7 @@ class OutboxAnnouncer implements Announcer {
     const { provide, signal, logger } = this.#components
     let done = true
     try {
-      await provide(content, { signal })
+      if (content !== undefined) await provide(content, { signal })
     } catch (error) {
       done = false
       logger?.debug('announcer', 'not provided yet', { content, error: String(error) })
@@ -189,41 +193,53 @@ class OutboxAnnouncer implements Announcer {
     if (this.#again) this.#takeAll()
   }
 
-  #nextBatch(): PushItem[] {
-    const { catalogue, logger } = this.#components
-    const batch: PushItem[] = []
+  #nextBatch(): PushBatch {
+    const batch: PushBatch = { items: [], records: new Map() }
     let bytes = 0
-    while (batch.length < PUSH_RELEASES && bytes < PUSH_BYTES) {
+    while (batch.items.length < PUSH_RECORDS && bytes < PUSH_BYTES) {
       const entry = this.#pushQueue.shift()
       if (entry === undefined) break
-      let bundle: RecordBundle | undefined
-      try {
-        bundle = recordBundle(catalogue, entry.record)
-      } catch (error) {
-        logger?.warn('announcer', 'a release to announce could not be read', { error: String(error) })
-      }
-      if (bundle === undefined) {
-        this.#handle({ type: 'pushed', sequence: entry.sequence, done: false })
+      const records = this.#read(entry)
+      if (records.length === 0) {
+        // Of a statement another holds by now: there is nothing to tell any more. A record that is damaged may come back.
+        const done = this.#stored(() => !this.#components.catalogue.has(entry.record)) ?? false
+        this.#handle({ type: 'pushed', sequence: entry.sequence, done })
         continue
       }
-      batch.push({ entry, bundle })
-      bytes += bundle.inception.length + bundle.release.length
+      batch.items.push({ entry, records })
+      for (const record of records) {
+        const id = recordIdOf(record)
+        if (batch.records.has(id)) continue
+        batch.records.set(id, record)
+        bytes += record.length
+      }
     }
     return batch
   }
 
-  async #pushBatch(batch: readonly PushItem[]): Promise<void> {
+  #read({ record }: OutboxEntry): Uint8Array[] {
+    try {
+      return announcedRecords(this.#components.catalogue, record)
+    } catch (error) {
+      this.#components.logger?.warn('announcer', 'a record to announce could not be read', {
+        error: String(error)
+      })
+      return []
+    }
+  }
+
+  async #pushBatch({ items, records }: PushBatch): Promise<void> {
     const { peers, signal } = this.#components
-    await this.#keepPace(batch.length)
+    if (items.length === 0) return
+    await this.#keepPace(items.length)
     if (signal.aborted) return
-    const pushed = new Set<number>()
-    for (const item of batch) await this.#gossip(item)
+    for (const item of items) await this.#gossip(item)
     const targets = peers()
       .filter((peerId) => !this.#avoided.has(peerId))
       .slice(0, PUSH_PEERS)
-    await Promise.all(targets.map((peerId) => this.#pushTo(peerId, batch, pushed)))
-    for (const { entry } of batch) {
-      this.#handle({ type: 'pushed', sequence: entry.sequence, done: pushed.has(entry.sequence) })
+    const taken = new Set((await Promise.all(targets.map((peerId) => this.#pushTo(peerId, records)))).flat())
+    for (const { entry } of items) {
+      this.#handle({ type: 'pushed', sequence: entry.sequence, done: taken.has(entry.record) })
     }
   }
 
@@ -236,40 +252,28 @@ class OutboxAnnouncer implements Announcer {
     }
   }
 
-  async #gossip({ entry, bundle }: PushItem): Promise<void> {
+  async #gossip({ entry, records }: PushBatch['items'][number]): Promise<void> {
     const before = this.#gossiped.get(entry.sequence)
     if (before === true) return
-    const result = await this.#components.gossip.publish(bundle)
+    const result = await this.#components.gossip.publish(records)
     if (result === 'held back') return
     if (before === undefined) this.#gossipTried++
     if (result === 'heard') this.#gossipDelivered++
     this.#gossiped.set(entry.sequence, result === 'heard')
   }
 
-  async #pushTo(peerId: PeerIdText, batch: readonly PushItem[], pushed: Set<number>): Promise<void> {
+  /** Resolves to the records that the peer has now. */
+  async #pushTo(peerId: PeerIdText, records: ReadonlyMap<RecordId, Uint8Array>): Promise<RecordId[]> {
     const { protocol, onConduct, logger, signal } = this.#components
-    const envelopes: Uint8Array[] = []
-    const releaseAt = new Map<number, number>()
-    const inceptions: Uint8Array[] = []
-    for (const { entry, bundle } of batch) {
-      if (!inceptions.some((known) => Buffer.compare(known, bundle.inception) === 0)) {
-        inceptions.push(bundle.inception)
-        envelopes.push(bundle.inception)
-      }
-      releaseAt.set(envelopes.length, entry.sequence)
-      envelopes.push(bundle.release)
-    }
     try {
-      const statuses = await protocol.publishPackage(peerId, envelopes, { signal })
-      for (const [index, sequence] of releaseAt) {
-        const status = statuses[index]
-        if (status === 'accepted' || status === 'known') pushed.add(sequence)
-      }
+      const statuses = await protocol.publishPackage(peerId, [...records.values()], { signal })
+      return [...records.keys()].filter((_, index) => statuses[index] !== 'refused')
     } catch (error) {
       logger?.debug('announcer', 'a push failed', { peerId, error: String(error) })
-      if (signal.aborted || isBusy(error)) return
+      if (signal.aborted || isBusy(error)) return []
       this.#avoided.add(peerId)
       onConduct(peerId, 'failed')
+      return []
     }
   }
 }

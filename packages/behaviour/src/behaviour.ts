@@ -6,21 +6,26 @@ import { parsePeerAddress, peerIdText } from '@registry/discovery'
 import type {
   AbortOptions,
   Clock,
+  Completeness,
   ConnectedPeer,
   ContentRouter,
   DiscoveredPeer,
+  HolderAnswers,
   Logger,
   MarketplaceBehaviour,
   NetworkStats,
+  OwnerId,
+  PackageName,
   PeerDiscovery,
   PeerIdText,
+  Query,
   RegistryStore,
   SyncReport
 } from '@registry/types'
 import type { Libp2pOptions } from 'libp2p'
 import { dhtRouting } from './dht-routing.ts'
 import { NotRunningError } from './errors.ts'
-import { type BehaviourSettings, type MarketplaceBehaviourInit, resolveInit } from './init.ts'
+import { type BehaviourSettings, holdingsOf, type MarketplaceBehaviourInit, resolveInit } from './init.ts'
 import { composePeer, type RunningPeer } from './running-peer.ts'
 
 export interface MarketplaceBehaviourComponents {
@@ -41,7 +46,8 @@ export interface MarketplaceBehaviourComponents {
  * `start` @throws {PortInUseError} ERR_PORT_IN_USE; {InvalidAddressError} ERR_INVALID_ADDRESS, an address to listen on, to
  * announce or to bootstrap from; {TransportUnavailableError} ERR_TRANSPORT_UNAVAILABLE; {PeerFileError} ERR_PEER_FILE
  *
- * @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, or bounds of gossipsub that contradict each other
+ * @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, bounds of gossipsub that contradict each other, or
+ * shards that there are not
  */
 export function marketplaceBehaviour(
   init: MarketplaceBehaviourInit = {}
@@ -148,6 +154,26 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
     return reports
   }
 
+  completeness(): Completeness {
+    return this.#running?.replicator.completeness() ?? this.#aloneCompleteness()
+  }
+
+  isPartial(name?: PackageName): boolean {
+    return this.#running?.isPartial(name) ?? holdingsOf(this.#settings).mode !== 'full'
+  }
+
+  async searchHolders(query: Query, options?: AbortOptions): Promise<HolderAnswers> {
+    return this.#require().holders.search(query, options)
+  }
+
+  async lookupHolders(
+    name: PackageName,
+    owner: OwnerId | undefined,
+    options?: AbortOptions
+  ): Promise<HolderAnswers> {
+    return this.#require().holders.lookup(name, owner, options)
+  }
+
   async settled(options?: AbortOptions): Promise<void> {
     await this.#running?.settled(options?.signal)
   }
@@ -157,9 +183,10 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
     const { catalogue, blobs, outbox } = this.#components.store
     const { packages, releases } = catalogue.counts()
     const routing = this.contentRouter.stats()
+    const completeness = this.completeness()
     const latencies = running?.protocol.requestLatencies()
     return {
-      connectedPeers: running?.node.libp2p.getPeers().length ?? 0,
+      connectedPeers: running?.registryPeers().length ?? 0,
       knownPeers: (await running?.discovery.getPeers())?.length ?? 0,
       cachedPackages: blobs.usage().blobs,
       providerRecords: routing.providerRecords,
@@ -174,7 +201,9 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
           ? null
           : { p50: latencies.p50Ms, p95: latencies.p95Ms, p99: latencies.p99Ms },
       pendingAnnouncements: outbox.size,
-      lastSyncedAtMs: running?.replicator.lastSyncedAtMs ?? null
+      lastSyncedAtMs: completeness.comparedAtMs,
+      completeness,
+      syncing: running?.replicator.progress() ?? []
     }
   }
 
@@ -219,6 +248,12 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
   #require(): RunningPeer {
     if (this.#running === undefined) throw new NotRunningError()
     return this.#running
+  }
+
+  /** Of a peer that does not run. */
+  #aloneCompleteness(): Completeness {
+    const state = holdingsOf(this.#settings).mode === 'full' ? 'alone' : 'partial'
+    return { state, comparedAtMs: null, agreeing: 0, compared: 0, askedHolders: 0 }
   }
 
   #requireDht(): KadDHT {

@@ -109,10 +109,30 @@ export class TooManyRecordsError extends RegistryError<'ERR_PEER_BUSY'> {
   }
 }
 
-/** What a synchronisation ran out of. */
+/** A peer compares more parts of the catalogue than it may in this time; told to that peer, which may try again later. */
+export class TooManyScopesError extends RegistryError<'ERR_PEER_BUSY'> {
+  constructor() {
+    super('ERR_PEER_BUSY', 'More scopes of the catalogue than one peer may compare in this time', {
+      retryable: true
+    })
+  }
+}
+
+/** A peer asks for a part of the catalogue that is not kept here. */
+export class ScopeAbsentError extends RegistryError<'ERR_SCOPE_ABSENT'> {
+  constructor() {
+    super('ERR_SCOPE_ABSENT', 'This part of the catalogue is not kept here')
+  }
+}
+
+/** What a synchronisation ran out of, or would have to without end. */
 export type SyncLimit =
-  /** More record IDs than the peer's records can account for. */
+  /** The peer's coded symbols are those of no set. */
+  | 'symbols'
+  /** The peer's record IDs are not in order, as those of a list without end would have to be. */
   | 'ids'
+  /** The same of the records of its snapshot; or it has fewer of them by far than the peer says it holds. */
+  | 'snapshot'
   /** More records refused, or listed and then not handed over, than an honest peer can have. */
   | 'refused'
   /** More bytes than one synchronisation may take. What came is kept; the next one goes on from there. */

@@ -5,22 +5,17 @@ import {
   TopicValidatorResult
 } from '@libp2p/gossipsub'
 import { peerIdText } from '@registry/discovery'
-import { recordIdOf } from '@registry/identity'
-import type { Catalogue, Clock, Logger, PeerIdText } from '@registry/types'
+import type { Clock, Logger, PeerIdText } from '@registry/types'
 import { decodeGossipMessage, encodeGossipMessage } from './gossip-message.ts'
-import type { Acceptance, AcceptanceEffect } from './policy/acceptance.ts'
-import type { PeerConduct } from './policy/peer-score.ts'
+import type { AcceptanceEffect } from './policy/acceptance.ts'
 import { rateLimit } from './policy/rate-limit.ts'
-import type { RecordBundle } from './record-bundle.ts'
+import type { RecordIntake } from './record-intake.ts'
 
 export interface GossipChannelComponents {
   pubsub: GossipSub
-  catalogue: Catalogue
-  acceptance: Acceptance
+  intake: RecordIntake
   clock: Clock
   logger?: Logger
-  /** Told what a message showed of the peer that passed it on. */
-  onConduct: (peerId: PeerIdText, conduct: PeerConduct) => void
   /** Told when a peer has begun to listen on the topic. */
   onSubscriber: (peerId: PeerIdText) => void
   track: <T>(task: Promise<T>) => Promise<T>
@@ -33,11 +28,14 @@ export type GossipResult = 'heard' | 'unheard' | 'held back'
 export interface GossipChannel {
   start(): void
   stop(): void
-  /** Resolves to whether a peer has it now; never rejects. */
-  publish(bundle: RecordBundle): Promise<GossipResult>
+  /**
+   * Tells of records, owners first. Resolves to whether a peer has them now; never rejects. What is urgent is not held back
+   * for what is not.
+   */
+  publish(records: readonly Uint8Array[], options?: { urgent?: boolean }): Promise<GossipResult>
 }
 
-/** Of own messages; gossipsub answers requests for missed ones with one message, which cannot have over 4 MiB. */
+/** Of own messages of either kind; gossipsub answers requests for missed ones with one message, which cannot have over 4 MiB. */
 const BYTES_PER_SECOND = 256 * 1024
 const BURST_BYTES = 1024 * 1024
 
@@ -53,9 +51,9 @@ export function gossipChannel(init: {
 }): (components: GossipChannelComponents) => GossipChannel {
   return (components) => {
     const { pubsub, clock, onSubscriber } = components
-    const pace = rateLimit({ perSecond: BYTES_PER_SECOND, burst: BURST_BYTES, maxPeers: 1 })
+    const pace = rateLimit({ perSecond: BYTES_PER_SECOND, burst: BURST_BYTES, maxPeers: 2 })
     const validate: TopicValidatorFn = (from, { data }) =>
-      components.track(consider(components, peerIdText(from), data)).then(({ verdict }) => VERDICTS[verdict])
+      components.track(consider(components, peerIdText(from), data)).then((verdict) => VERDICTS[verdict])
     const onSubscriptions = ({ detail }: CustomEvent<SubscriptionChangeData>): void => {
       if (detail.subscriptions.some(({ subscribe }) => subscribe)) onSubscriber(peerIdText(detail.peerId))
     }
@@ -71,9 +69,10 @@ export function gossipChannel(init: {
         pubsub.topicValidators.delete(init.topic)
         pubsub.unsubscribe(init.topic)
       },
-      async publish({ inception, release }) {
-        const message = encodeGossipMessage([inception, release])
-        if (!pace.handle({ peerId: 'own', amount: message.length }, clock.now()).admitted) return 'held back'
+      async publish(records, { urgent = false } = {}) {
+        const message = encodeGossipMessage(records)
+        const lane = { peerId: urgent ? 'urgent' : 'news', amount: message.length }
+        if (!pace.handle(lane, clock.now()).admitted) return 'held back'
         try {
           const { recipients } = await pubsub.publish(init.topic, message)
           return recipients.length > 0 ? 'heard' : 'unheard'
@@ -88,28 +87,19 @@ export function gossipChannel(init: {
   }
 }
 
-/** What becomes of one message; its records are in the catalogue when the verdict is to accept. */
+/** What becomes of one message; its records are in the catalogue, as far as they are kept, when the verdict is to accept. */
 async function consider(
-  { catalogue, acceptance, clock, logger, onConduct }: GossipChannelComponents,
+  { intake, logger }: GossipChannelComponents,
   from: PeerIdText,
   data: Uint8Array
-): Promise<AcceptanceEffect> {
-  let effect: AcceptanceEffect
+): Promise<AcceptanceEffect['verdict']> {
   try {
-    const records = readMessage(data)
-    const unknown = records?.filter((record) => !catalogue.has(recordIdOf(record))).length
-    effect = acceptance.handle({ type: 'received', from, unknown }, clock.now())
-    if (effect.verdict === 'ingest') {
-      const outcomes = await catalogue.ingest(records ?? [])
-      effect = acceptance.handle({ type: 'ingested', from, outcomes }, clock.now())
-    }
+    return (await intake.take(from, readMessage(data))).verdict
   } catch (error) {
     // Our own disk: nothing that the sender did, and nothing to pass on.
     logger?.warn('gossip', 'a message could not be stored', { from, error: String(error) })
-    effect = { verdict: 'ignore' }
+    return 'ignore'
   }
-  if (effect.conduct !== undefined) onConduct(from, effect.conduct)
-  return effect
 }
 
 function readMessage(data: Uint8Array): Uint8Array[] | undefined {

@@ -5,14 +5,14 @@ import { InvalidValueError, PROTOCOL_LIMITS, parseBytes, parseList, parseMap } f
 /** Bounds of one gossip message, part of the protocol. */
 export const GOSSIP_LIMITS: { readonly maxMessageBytes: number; readonly maxRecords: number } = Object.freeze(
   {
-    /** An owner's inception and a release at their largest, and room for what is around them. */
-    maxMessageBytes: 160 * 1024,
+    /** An owner's inception and two releases at their largest, and room for what is around them. */
+    maxMessageBytes: 200 * 1024,
     maxRecords: 8
   }
 )
 
 /**
- * The bytes of a gossip message, `docs/protocol/gossip.md`: owners before the releases they signed.
+ * The bytes of a gossip message, `docs/protocol/gossip.md`: owners before what they signed.
  *
  * @throws {InvalidValueError} ERR_INVALID_VALUE, more bytes or records than a message may have
  */

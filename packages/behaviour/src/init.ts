@@ -1,4 +1,4 @@
-import { InvalidValueError } from '@registry/types'
+import { type CatalogueHoldings, InvalidValueError, PROTOCOL_LIMITS } from '@registry/types'
 
 /** The transports that can be switched on. */
 export type TransportProtocol = 'tcp' | 'websocket' | 'quic'
@@ -75,12 +75,23 @@ export interface SyncInit {
   intervalMs?: number
 }
 
+export interface CatalogueInit {
+  /** Whether the catalogue is kept in step with other peers, or only what this peer needs and asks for. @default 'full' */
+  mode?: 'full' | 'light'
+  /** All peers of a network cut its catalogue into 2 to the power of this many shards, by the names of packages. @default 0 */
+  shardBits?: number
+  /** The shards that are kept, counted from 0; all when absent. */
+  shards?: readonly number[]
+  /** For asking holders of the catalogue for what is not here, all of them together. @default 1500 */
+  holdersTimeoutMs?: number
+}
+
 export interface LimitsInit {
   /** New records that one peer may hand over unasked; twice as many at once. @default 500 */
   recordsPerSecondPerPeer?: number
   /**
-   * Requests answered to one peer; twice as many at once. A content block is one request; a search, a push and a page of IDs,
-   * records or holdings count as many. @default 2000
+   * Requests answered to one peer; twice as many at once. A content block is one request; a search, a push, a comparison and
+   * a page of IDs, records or holdings count as many. @default 2000
    */
   requestsPerSecondPerPeer?: number
 }
@@ -92,6 +103,7 @@ export interface MarketplaceBehaviourInit {
   dht?: DhtInit
   gossipsub?: GossipsubInit
   sync?: SyncInit
+  catalogue?: CatalogueInit
   limits?: LimitsInit
   /** Folder of what libp2p remembers over restarts: peers, addresses, provider records. In memory when absent. */
   datastorePath?: string
@@ -103,6 +115,7 @@ interface Sections {
   readonly dht: Readonly<Required<DhtInit>>
   readonly gossipsub: Readonly<Required<GossipsubInit>>
   readonly sync: Readonly<Required<SyncInit>>
+  readonly catalogue: Readonly<Required<Omit<CatalogueInit, 'shards'>> & Pick<CatalogueInit, 'shards'>>
   readonly limits: Readonly<Required<LimitsInit>>
 }
 
@@ -152,6 +165,7 @@ export const BEHAVIOUR_DEFAULTS: Sections = Object.freeze({
     topicPrefix: 'p2p-registry'
   }),
   sync: Object.freeze({ intervalMs: 60_000 }),
+  catalogue: Object.freeze({ mode: 'full', shardBits: 0, holdersTimeoutMs: 1500 }),
   limits: Object.freeze({ recordsPerSecondPerPeer: 500, requestsPerSecondPerPeer: 2000 })
 })
 
@@ -167,7 +181,10 @@ const ORDERED = [
   ['meshSize', 'meshHigh']
 ] as const
 
-/** @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, or bounds of gossipsub that contradict each other */
+/**
+ * @throws {InvalidValueError} ERR_INVALID_VALUE, the network's name, bounds of gossipsub that contradict each other, or
+ * shards that there are not
+ */
 export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
   const network = { ...BEHAVIOUR_DEFAULTS.network, ...init.network }
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(network.name)) {
@@ -198,9 +215,32 @@ export function resolveInit(init: MarketplaceBehaviourInit): BehaviourSettings {
     },
     gossipsub,
     sync: { ...BEHAVIOUR_DEFAULTS.sync, ...init.sync },
+    catalogue: { ...BEHAVIOUR_DEFAULTS.catalogue, ...init.catalogue },
     limits: { ...BEHAVIOUR_DEFAULTS.limits, ...init.limits }
   }
+  holdingsOf(settings)
   return init.datastorePath === undefined ? settings : { ...settings, datastorePath: init.datastorePath }
+}
+
+/** What this peer keeps of the catalogue. @throws {InvalidValueError} ERR_INVALID_VALUE, there are no such shards */
+export function holdingsOf({ catalogue }: Pick<BehaviourSettings, 'catalogue'>): CatalogueHoldings {
+  const { mode, shardBits: bits, shards } = catalogue
+  if (!Number.isInteger(bits) || bits < 0 || bits > PROTOCOL_LIMITS.maxShardBits) {
+    throw new InvalidValueError('catalogue.shardBits', `must be from 0 to ${PROTOCOL_LIMITS.maxShardBits}`)
+  }
+  if (shards === undefined) return { mode }
+  const field = 'catalogue.shards'
+  if (mode === 'light') throw new InvalidValueError(field, 'must not be given to a peer that is light')
+  if (shards.length === 0) throw new InvalidValueError(field, 'must not be empty: such a peer is light')
+  const wrong = shards.find((shard) => !Number.isInteger(shard) || shard < 0 || shard >= 2 ** bits)
+  if (wrong !== undefined) {
+    throw new InvalidValueError(
+      field,
+      `must be from 0 to ${2 ** bits - 1}, as catalogue.shardBits is ${bits}`
+    )
+  }
+  const kept = [...new Set(shards)].sort((a, b) => a - b)
+  return kept.length === 2 ** bits ? { mode } : { mode: 'shards', bits, shards: kept }
 }
 
 /** The gossip topic of new records. */
@@ -209,6 +249,6 @@ export function recordsTopic({ gossipsub, network }: BehaviourSettings): string 
 }
 
 /** The protocol that tells a peer of this network from any other. */
-export function syncProtocol({ network }: BehaviourSettings): string {
-  return `/p2p-registry/${network.name}/sync/1.0.0`
+export function reconcileProtocol({ network }: BehaviourSettings): string {
+  return `/p2p-registry/${network.name}/reconcile/1.0.0`
 }

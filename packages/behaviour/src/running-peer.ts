@@ -15,11 +15,14 @@ import { packageProtocol } from '@registry/protocol'
 import { deadline, pause } from '@registry/timing'
 import type {
   AbortOptions,
+  CatalogueHoldings,
   Clock,
   ConnectedPeer,
+  ContentId,
   ContentRouter,
   DiscoveryStrategy,
   Logger,
+  PackageName,
   PackageProtocol,
   PeerDiscovery,
   PeerIdText,
@@ -28,7 +31,7 @@ import type {
 import type { Libp2pOptions } from 'libp2p'
 import { activity } from './activity.ts'
 import { type Announcer, announcer } from './announcer.ts'
-import { catalogueSync } from './catalogue-sync.ts'
+import { type ConflictSpreader, conflictSpreader } from './conflict-spreader.ts'
 import { onDhtPeer } from './dht-routing.ts'
 import {
   ConnectionTimeoutError,
@@ -38,15 +41,21 @@ import {
   reasonOf
 } from './errors.ts'
 import { type GossipChannel, gossipChannel } from './gossip-channel.ts'
+import { type HolderSearch, holderSearch } from './holder-search.ts'
 import { type HoldingsExchange, holdingsExchange } from './holdings-exchange.ts'
-import { type BehaviourSettings, recordsTopic, syncProtocol } from './init.ts'
+import { type BehaviourSettings, holdingsOf, reconcileProtocol, recordsTopic } from './init.ts'
 import { type RegistryNode, registryNode } from './node.ts'
 import { type PeerGate, peerGate } from './peer-gate.ts'
+import { peerSync } from './peer-sync.ts'
 import { acceptance } from './policy/acceptance.ts'
+import { holdsName, shardsHeld } from './policy/holdings.ts'
 import { type PeerConduct, type PeerScore, peerScore } from './policy/peer-score.ts'
 import { rateLimit } from './policy/rate-limit.ts'
 import { protocolHandlers } from './protocol-handlers.ts'
+import { recordIntake } from './record-intake.ts'
 import { type Replicator, replicator } from './replicator.ts'
+import { scopeQuota } from './scope-quota.ts'
+import { type ShardProvider, shardProvider } from './shard-provider.ts'
 
 export interface RunningPeerComponents {
   store: RegistryStore
@@ -63,15 +72,18 @@ const MAX_PEERS = 10_000
 const BURST_SECONDS = 2
 /** What a request costs of the permitted rate, where it is more than a look-up by key. */
 const REQUEST_COSTS: Readonly<Record<string, number>> = {
+  lookupName: 20,
   searchPackages: 20,
   publishPackage: 10,
-  // A full page of 2,048 IDs takes the time of two hundred look-ups, one of records that of fifty.
+  compare: 10,
+  symbols: 50,
+  exchangeRecords: 50,
   recordIds: 50,
-  records: 20,
+  snapshot: 40,
   holdings: 20,
   announceHoldings: 20
 }
-const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256 }
+const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256, maxComparisons: 6 }
 const PEER_SCORE = { banBelow: 10, banMs: 600_000, halfLifeMs: 600_000, maxPeers: MAX_PEERS }
 const MAX_HOLDINGS_PER_PEER = 20_000
 /** libp2p's own stop can hang on a connection that does not close. */
@@ -105,16 +117,22 @@ export class RunningPeer {
   readonly node: RegistryNode
   readonly announcer: Announcer
   readonly replicator: Replicator
+  readonly holders: HolderSearch
   readonly #settings: BehaviourSettings
   readonly #components: RunningPeerComponents
   readonly #gate: PeerGate
   readonly #score: PeerScore
   readonly #gossip: GossipChannel
   readonly #holdings: HoldingsExchange
+  readonly #shards: ShardProvider
+  readonly #conflicts: ConflictSpreader
+  readonly #holds: CatalogueHoldings
   readonly #activity = activity()
   readonly #ended = new AbortController()
   /** Connected peers that speak the protocols of this network, and what they call their software. */
   readonly #registryPeers = new Map<PeerIdText, string | undefined>()
+  /** Connected peers that have said what they speak, and it is not that. */
+  readonly #strangers = new Set<PeerIdText>()
   /** Connected peers that have begun to listen for gossip. */
   readonly #listening = new Set<PeerIdText>()
   /** By connection: settled when the peer at its end has said what it is, or has failed to. */
@@ -140,6 +158,9 @@ export class RunningPeer {
     this.node = node
     this.#gate = gate
     this.#score = score
+    const holds = holdingsOf(settings)
+    const { shardBits } = settings.catalogue
+    this.#holds = holds
 
     const common = {
       ...logger,
@@ -149,9 +170,14 @@ export class RunningPeer {
       onConduct: (from: PeerIdText, conduct: PeerConduct): void => this.#note(from, conduct),
       peers: (): PeerIdText[] => this.#bestPeers()
     }
-    const accept = acceptance({
-      recordsPerSecondPerPeer: limits.recordsPerSecondPerPeer,
-      maxPeers: MAX_PEERS
+    const intake = recordIntake({
+      ...common,
+      catalogue: store.catalogue,
+      holds,
+      acceptance: acceptance({
+        recordsPerSecondPerPeer: limits.recordsPerSecondPerPeer,
+        maxPeers: MAX_PEERS
+      })
     })
     const requestRate = rateLimit({
       perSecond: limits.requestsPerSecondPerPeer,
@@ -164,12 +190,17 @@ export class RunningPeer {
       registrar,
       connectionManager,
       handlers: protocolHandlers({
-        ...common,
         store,
         contentRouter,
-        acceptance: accept,
-        relay: (bundle) => void this.#activity.track(this.#gossip.publish(bundle)),
-        onDifference: (from) => this.replicator.doubted(from)
+        intake,
+        quota: scopeQuota({ holds, shardBits, maxPeers: MAX_PEERS })({ clock }),
+        holds,
+        relay: (records) => void this.#activity.track(this.#gossip.publish(records)),
+        onCompared: (from, { kind }, equal) => {
+          if (kind === 'all') this.replicator.compared(from, equal)
+          if (!equal && kind !== 'owner') this.replicator.doubted(from)
+        },
+        onGiven: (from) => this.replicator.given(from)
       }),
       onMisbehaviour: (from) => this.#note(from, 'forged'),
       admit: (from, method) =>
@@ -192,8 +223,7 @@ export class RunningPeer {
     this.#gossip = gossipChannel({ topic: recordsTopic(settings) })({
       ...common,
       pubsub: node.libp2p.services.pubsub,
-      catalogue: store.catalogue,
-      acceptance: accept,
+      intake,
       onSubscriber: (from) => {
         // Once a connection: a peer can subscribe as often as it likes.
         const connected = this.node.libp2p.getConnections(peerIdFromString(from)).length > 0
@@ -210,6 +240,7 @@ export class RunningPeer {
       catalogue: store.catalogue,
       gossip: this.#gossip,
       protocol: this.protocol,
+      peers: () => this.#pushTargets(),
       provide: (cid, options) => contentRouter.provide(cid, options)
     })
     this.#holdings = holdingsExchange({ maxPerPeer: Math.min(MAX_HOLDINGS_PER_PEER, dht.cacheSize) })({
@@ -220,11 +251,39 @@ export class RunningPeer {
     })
     this.replicator = replicator({
       intervalMs: settings.sync.intervalMs,
-      seed: randomInt(2 ** 32)
+      seed: randomInt(2 ** 32),
+      holds
     })({
       ...common,
-      sync: catalogueSync(SYNC_BUDGET)({ catalogue: store.catalogue, protocol: this.protocol, clock }),
+      sync: peerSync({ budget: SYNC_BUDGET, holds })({
+        catalogue: store.catalogue,
+        protocol: this.protocol,
+        clock
+      }),
+      holdsCatalogue: (from, options) => this.protocol.holdsCatalogue(from, options),
       pullHoldings: (from, options) => this.#holdings.pull(from, options)
+    })
+    this.#conflicts = conflictSpreader({
+      ...common,
+      catalogue: store.catalogue,
+      gossip: this.#gossip,
+      isCatchingUp: () => this.replicator.catchingUp
+    })
+    this.holders = holderSearch({
+      network: network.name,
+      shardBits,
+      timeoutMs: settings.catalogue.holdersTimeoutMs
+    })({
+      ...common,
+      catalogue: store.catalogue,
+      protocol: this.protocol,
+      holders: () => this.#declaredPeers(),
+      findProviders: (key, options) => providersOf(contentRouter, key, options)
+    })
+    this.#shards = shardProvider({ network: network.name, shards: shardsHeld(holds, shardBits) })({
+      ...common,
+      contentRouter,
+      isCatchingUp: () => this.replicator.catchingUp
     })
   }
 
@@ -243,11 +302,17 @@ export class RunningPeer {
       this.#undo.push(() => this.#gossip.stop())
       this.#holdings.start()
       this.#undo.push(() => this.#holdings.stop())
+      this.#undo.push(this.#conflicts.start())
       if (this.node.dht !== undefined) {
-        this.#undo.push(onDhtPeer(this.node.dht, () => this.announcer.announce()))
+        const announce = (): void => {
+          this.announcer.announce()
+          this.#shards.announce()
+        }
+        this.#undo.push(onDhtPeer(this.node.dht, announce))
       }
       await this.#start(this.discovery)
       this.announcer.announce()
+      if (this.node.dht !== undefined) this.#shards.announce()
     } catch (error) {
       await this.stop()
       throw error
@@ -319,6 +384,11 @@ export class RunningPeer {
     return [...this.#registryPeers.keys()]
   }
 
+  isPartial(name: PackageName | undefined): boolean {
+    if (this.replicator.catchingUp) return true
+    return name === undefined ? this.#holds.mode !== 'full' : !holdsName(this.#holds, name)
+  }
+
   async settled(signal?: AbortSignal): Promise<void> {
     for (;;) {
       await this.#activity.whenIdle(signal)
@@ -369,20 +439,25 @@ export class RunningPeer {
       void this.#activity.track(introduction)
     }
     const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
-      if (!detail.protocols.includes(syncProtocol(this.#settings))) return
       const peerId = peerIdText(detail.peerId)
       // Also after a change of its protocols or addresses, and after its connection has ended meanwhile.
       if (libp2p.getConnections(detail.peerId).length === 0) return
+      if (!detail.protocols.includes(reconcileProtocol(this.#settings))) {
+        if (!this.#registryPeers.has(peerId)) this.#strangers.add(peerId)
+        return
+      }
+      this.#strangers.delete(peerId)
       const isNew = !this.#registryPeers.has(peerId)
       this.#registryPeers.set(peerId, detail.agentVersion)
       // A peer can say what it is as often as it likes; only the first time is a reason to begin anything.
       if (!isNew) return
-      this.replicator.connected(peerId)
+      this.replicator.connected(peerId, this.#hasDialled(detail.peerId))
       this.announcer.announce()
     }
     const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
       const peerId = peerIdText(detail)
       this.#listening.delete(peerId)
+      this.#strangers.delete(peerId)
       if (this.#registryPeers.delete(peerId)) this.replicator.disconnected(peerId)
     }
     libp2p.addEventListener('connection:open', onOpen)
@@ -436,12 +511,41 @@ export class RunningPeer {
     return this.registryPeers().sort((a, b) => score(b) - score(a))
   }
 
+  /** What connected peers say they keep of the catalogue, best first. */
+  #declaredPeers(): Array<{ peerId: PeerIdText; holds: CatalogueHoldings }> {
+    return this.#bestPeers().flatMap((peerId) => {
+      const { holds } = this.replicator.freshness(peerId)
+      return holds === undefined ? [] : [{ peerId, holds }]
+    })
+  }
+
+  /** Best first; those who keep no catalogue would not keep what is pushed to them either. */
+  #pushTargets(): PeerIdText[] {
+    const rank = (peerId: PeerIdText): number => {
+      const mode = this.replicator.freshness(peerId).holds?.mode
+      return mode === 'light' ? 2 : mode === 'shards' ? 1 : 0
+    }
+    return this.#bestPeers()
+      .filter((peerId) => rank(peerId) < 2)
+      .sort((a, b) => rank(a) - rank(b))
+  }
+
+  /** Which of two peers began: both must say the same, so of several connections the oldest tells. */
+  #hasDialled(peerId: PeerId): boolean {
+    return this.#oldestConnection(peerId)?.direction !== 'inbound'
+  }
+
+  #oldestConnection(peerId: PeerId): Connection | undefined {
+    return this.node.libp2p.getConnections(peerId).toSorted((a, b) => a.timeline.open - b.timeline.open)[0]
+  }
+
   #describe(peerId: PeerId): ConnectedPeer {
     const { contentRouter, clock } = this.#components
     const text = peerIdText(peerId)
     const connections = this.node.libp2p.getConnections(peerId)
-    const first = connections.toSorted((a, b) => a.timeline.open - b.timeline.open)[0]
+    const first = this.#oldestConnection(peerId)
     const agent = this.#registryPeers.get(text)
+    const { comparedAtMs, equal, holds } = this.replicator.freshness(text)
     const peer: ConnectedPeer = {
       peerId: text,
       addresses: connections.map(({ remoteAddr }) => remoteAddr.toString()),
@@ -449,10 +553,23 @@ export class RunningPeer {
       connectedSinceMs: first?.timeline.open ?? clock.now(),
       // Half for its records, half for its contents.
       reputation: Math.round((this.#score.score(text, clock.now()) + contentRouter.reputation(text)) / 2),
-      inSync: this.replicator.inSync(text)
+      inSync: equal,
+      comparedAtMs
     }
-    return agent === undefined ? peer : { ...peer, agent }
+    if (agent !== undefined) peer.agent = agent
+    if (holds !== undefined) peer.holds = holds
+    if (this.#strangers.has(text)) peer.otherNetwork = true
+    return peer
   }
+}
+
+/** Peers that may hold what has this key, as content routing knows or finds them. */
+async function* providersOf(
+  contentRouter: ContentRouter,
+  key: ContentId,
+  options: AbortOptions
+): AsyncGenerator<PeerIdText> {
+  for await (const { peerId } of contentRouter.findProviders(key, options)) yield peerId
 }
 
 /** libp2p's way to say that an address cannot be dialled at all. */

@@ -37,7 +37,9 @@ describe('a peer that does not run', () => {
       gossipDeliveryRate: null,
       requestLatencyMs: null,
       pendingAnnouncements: 0,
-      lastSyncedAtMs: null
+      lastSyncedAtMs: null,
+      completeness: { state: 'alone', comparedAtMs: null, agreeing: 0, compared: 0, askedHolders: 0 },
+      syncing: []
     })
     await behaviour.settled()
     await behaviour.stop()

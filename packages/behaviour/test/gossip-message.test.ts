@@ -27,9 +27,9 @@ describe('a gossip message', () => {
     )
   })
 
-  it('has room for an owner and a release at their largest', () => {
+  it('has room for an owner and two releases at their largest', () => {
     const largest = seededBytes('largest', PROTOCOL_LIMITS.maxRecordBytes)
-    expect(decodeGossipMessage(encodeGossipMessage([largest, largest]))).toHaveLength(2)
+    expect(decodeGossipMessage(encodeGossipMessage([largest, largest, largest]))).toHaveLength(3)
   })
 
   it.each([
@@ -49,7 +49,7 @@ describe('a gossip message', () => {
 
   it('is not made when it would be too large to be published', () => {
     const record = new Uint8Array(PROTOCOL_LIMITS.maxRecordBytes)
-    expect(() => encodeGossipMessage([record, record, record])).toThrow(
+    expect(() => encodeGossipMessage([record, record, record, record])).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_VALUE' })
     )
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BEHAVIOUR_DEFAULTS } from '../src/index.ts'
-import { recordsTopic, resolveInit, syncProtocol } from '../src/init.ts'
+import { reconcileProtocol, recordsTopic, resolveInit } from '../src/init.ts'
 
 describe('the init', () => {
   it('is all defaults when it says nothing', () => {
@@ -17,7 +17,7 @@ describe('the init', () => {
     const settings = resolveInit({ network: { name: 'home' } })
     expect(settings.dht.protocolName).toBe('/p2p-registry/home/kad/1.0.0')
     expect(recordsTopic(settings)).toBe('p2p-registry/home/records/1.0.0')
-    expect(syncProtocol(settings)).toBe('/p2p-registry/home/sync/1.0.0')
+    expect(reconcileProtocol(settings)).toBe('/p2p-registry/home/reconcile/1.0.0')
   })
 
   it('listens on a free port for each transport that is switched on', () => {

@@ -4,6 +4,7 @@ import { packageProtocol } from '@registry/protocol'
 import { type MemoryRegistryStore, memoryStore, memoryTransport } from '@registry/testing'
 import { systemClock as machineClock } from '@registry/timing'
 import type {
+  CatalogueHoldings,
   Clock,
   MarketplaceBehaviour,
   PackageProtocol,
@@ -15,6 +16,8 @@ import { acceptance, type MarketplaceBehaviourInit, marketplaceBehaviour } from 
 import { resolveInit } from '../src/init.ts'
 import { type RegistryNode, registryNode } from '../src/node.ts'
 import { protocolHandlers } from '../src/protocol-handlers.ts'
+import { recordIntake } from '../src/record-intake.ts'
+import { scopeQuota } from '../src/scope-quota.ts'
 
 // Real nodes, on a machine that may be busy with something else.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -85,6 +88,8 @@ export interface RawPeer {
   address: () => string
 }
 
+const FULL: CatalogueHoldings = { mode: 'full' }
+
 export async function rawPeer(handlers: Partial<PackageProtocolHandlers> = {}): Promise<RawPeer> {
   const store = memoryStore()({ clock: systemClock })
   const node = await registryNode(resolveInit({}))({
@@ -97,11 +102,18 @@ export async function rawPeer(handlers: Partial<PackageProtocolHandlers> = {}): 
   const answers: PackageProtocolHandlers = protocolHandlers({
     store,
     contentRouter: { addProvider: () => {} },
-    acceptance: acceptance({ recordsPerSecondPerPeer: 1000, maxPeers: 10 }),
-    clock: systemClock,
-    onConduct: () => {},
+    intake: recordIntake({
+      catalogue: store.catalogue,
+      holds: FULL,
+      acceptance: acceptance({ recordsPerSecondPerPeer: 1000, maxPeers: 10 }),
+      clock: systemClock,
+      onConduct: () => {}
+    }),
+    quota: scopeQuota({ holds: FULL, shardBits: 0, maxPeers: 10 })({ clock: systemClock }),
+    holds: FULL,
     relay: () => {},
-    onDifference: () => {}
+    onCompared: () => {},
+    onGiven: () => {}
   })
   const protocol = packageProtocol({ network: 'main' })({
     registrar: internals.registrar,

@@ -1,4 +1,4 @@
-import { type IngestOutcome, isRegistryError, type PeerIdText } from '@registry/types'
+import { isRegistryError, type PeerIdText, type RegistryError } from '@registry/types'
 import type { PeerConduct } from './peer-score.ts'
 import { rateLimit } from './rate-limit.ts'
 
@@ -12,7 +12,12 @@ export type AcceptanceInput =
   /** A message came; `unknown` of its records are not in the catalogue; undefined: it is too large or no message. */
   | { type: 'received'; from: PeerIdText; unknown: number | undefined }
   /** The catalogue was asked. */
-  | { type: 'ingested'; from: PeerIdText; outcomes: readonly IngestOutcome[] }
+  | { type: 'ingested'; from: PeerIdText; outcomes: readonly AcceptanceOutcome[] }
+
+/** An `IngestOutcome`, as far as it matters here; `passed`: valid, and not stored for not being of what this peer keeps. */
+export type AcceptanceOutcome =
+  | { status: 'accepted' | 'known' | 'superseded' | 'passed' }
+  | { status: 'refused'; error: RegistryError }
 
 /** `ingest`: ask the catalogue. The others are gossipsub's verdicts: deliver and relay, drop, drop and blame. */
 export interface AcceptanceEffect {
@@ -45,7 +50,7 @@ export function acceptance(init: AcceptanceInit): Acceptance {
   }
 }
 
-function judge(outcomes: readonly IngestOutcome[]): AcceptanceEffect {
+function judge(outcomes: readonly AcceptanceOutcome[]): AcceptanceEffect {
   const refused = outcomes.filter((outcome) => outcome.status === 'refused')
   if (refused.some(({ error }) => isForgery(error))) return { verdict: 'reject', conduct: 'forged' }
   // An owner not known here yet, a disk that is full: not the fault of the peer, and not to be passed on.
@@ -56,6 +61,6 @@ function judge(outcomes: readonly IngestOutcome[]): AcceptanceEffect {
 }
 
 /** Whether a refused record can never be valid, for anybody. */
-function isForgery(error: unknown): boolean {
+export function isForgery(error: unknown): boolean {
   return isRegistryError(error, 'ERR_INVALID_RECORD') || isRegistryError(error, 'ERR_BAD_SIGNATURE')
 }

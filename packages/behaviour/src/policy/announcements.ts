@@ -16,7 +16,7 @@ export type AnnouncementInput =
    * somebody new to tell, a part of them that then fails is done once more at once.
    */
   | { type: 'taken'; entries: readonly OutboxEntry[]; news: boolean }
-  /** A push is over; `done` when a peer answered that it has the release. */
+  /** A push is over; `done` when a peer answered that it has the record. */
   | { type: 'pushed'; sequence: number; done: boolean }
   | { type: 'provided'; sequence: number; done: boolean }
 
@@ -27,7 +27,10 @@ export interface AnnouncementEffect {
   record: Array<{ sequence: number; pushed: boolean; provided: boolean; nextAttemptMs: number }>
 }
 
-/** Which part of which announcement to do now, and when to try again: each part until it is done, however often. */
+/**
+ * Which part of which announcement to do now, and when to try again: each part until it is done, however often. What brings
+ * no content is provided by that.
+ */
 export interface Announcements {
   handle(input: AnnouncementInput, nowMs: number): AnnouncementEffect
   /** Entries of which a part is under way. */
@@ -78,7 +81,7 @@ export function announcements(init: AnnouncementsInit): Announcements {
     const announcement: Announcement = underWay.get(entry.sequence) ?? {
       entry,
       push: entry.pushed ? 'done' : 'todo',
-      provide: entry.provided || !init.provide ? 'done' : 'todo',
+      provide: entry.provided || entry.content === undefined || !init.provide ? 'done' : 'todo',
       again: new Set()
     }
     underWay.set(entry.sequence, announcement)

@@ -1,5 +1,6 @@
-import type { PeerIdText } from '@registry/types'
+import type { CatalogueHoldings, Completeness, PeerIdText } from '@registry/types'
 import { backOffMs } from './back-off.ts'
+import { sharedScopes } from './holdings.ts'
 import { seededRandom } from './random.ts'
 
 export interface ReplicationInit {
@@ -9,20 +10,35 @@ export interface ReplicationInit {
   maxConcurrent: number
   /** Wait after the first failure, or after a comparison that left the two different; doubled each time. */
   firstRetryMs: number
-  /** Others that are compared with at once when a synchronisation brought something new: they may lack it too. */
+  /** Others that are compared with at once when something new came from a peer: they may lack it too. */
   spread: number
   maxRetryMs: number
   /** Of the choice of random peers. */
   seed: number
+  /** What this peer keeps of the catalogue. @default all of it */
+  holds?: CatalogueHoldings
 }
 
 export type ReplicationInput =
-  | { type: 'connected'; peerId: PeerIdText }
+  /** `initiator`, true unless told: it was this peer that dialled. The one that did not leaves the beginning to the other. */
+  | { type: 'connected'; peerId: PeerIdText; initiator?: boolean }
   | { type: 'disconnected'; peerId: PeerIdText }
+  /** The peer says what it keeps of the catalogue; until then it is taken to keep all. */
+  | { type: 'declared'; peerId: PeerIdText; holds: CatalogueHoldings }
   /** Somebody waits for a synchronisation that begins from now on; no back-off applies. */
   | { type: 'requested'; peerId: PeerIdText }
-  /** `received` records were new here. */
-  | { type: 'finished'; peerId: PeerIdText; outcome: 'equal' | 'different' | 'failed'; received: number }
+  /** One of the two has compared; `ahead` when the peer is known to have what is not here. */
+  | { type: 'compared'; peerId: PeerIdText; equal: boolean; ahead?: boolean }
+  /** `received` records were new here; `ahead`, as long as it is different unless told: the peer has more of them. */
+  | {
+      type: 'finished'
+      peerId: PeerIdText
+      outcome: 'equal' | 'different' | 'failed'
+      received: number
+      ahead?: boolean
+    }
+  /** The peer handed over records that were new here. */
+  | { type: 'given'; peerId: PeerIdText }
   /** The peer may have something that did not come here: look before long. */
   | { type: 'doubted'; peerId: PeerIdText }
   | { type: 'tick' }
@@ -34,15 +50,28 @@ export interface ReplicationEffect {
   wakeAtMs?: number
 }
 
+/** What is known of a connected peer's catalogue beside ours. */
+export interface Freshness {
+  /** When it was last compared, ms since the epoch; null when it never was. */
+  comparedAtMs: number | null
+  /** It was equal then, in all that both keep. */
+  equal: boolean
+  /** What it says it keeps; absent while it has not said so. */
+  holds?: CatalogueHoldings
+}
+
 /**
  * When to synchronise with whom: with a peer that has connected at once, with a random one every `intervalMs`, with one
- * that failed or was left different after a growing wait; and with a few others when something new came, who on being
- * asked look for it here. Never twice at once with one peer.
+ * that failed or was left different after a growing wait; and with a few others when something new came. Never twice at
+ * once with one peer, and never with one that keeps nothing of what this one keeps, unless somebody waits for it.
  */
 export interface Replication {
   handle(input: ReplicationInput, nowMs: number): ReplicationEffect
   /** Synchronisations that run or wait for a place. */
   readonly pending: number
+  freshness(peerId: PeerIdText): Freshness
+  /** Of the whole catalogue, as far as the connected peers tell. */
+  completeness(): Completeness
 }
 
 interface PeerState {
@@ -58,12 +87,22 @@ interface PeerState {
   /** In a row that did not end equal. */
   failures: number
   dueAtMs: number | undefined
+  holds: CatalogueHoldings | undefined
+  /** There is something that both keep. */
+  shares: boolean
+  comparedAtMs: number | null
+  equal: boolean
+  ahead: boolean
 }
 
+const FULL: CatalogueHoldings = Object.freeze({ mode: 'full' })
+
 export function replication(init: ReplicationInit): Replication {
+  const { holds: own = FULL } = init
   const random = seededRandom(init.seed)
   const peers = new Map<PeerIdText, PeerState>()
   let nextRandomAtMs: number | undefined
+  let lastEqualAtMs: number | null = null
 
   const stateOf = (peerId: PeerIdText): PeerState => {
     let state = peers.get(peerId)
@@ -76,25 +115,46 @@ export function replication(init: ReplicationInit): Replication {
         doubted: false,
         failed: false,
         failures: 0,
-        dueAtMs: undefined
+        dueAtMs: undefined,
+        holds: undefined,
+        shares: own.mode !== 'light',
+        comparedAtMs: null,
+        equal: false,
+        ahead: false
       }
       peers.set(peerId, state)
     }
     return state
   }
 
-  const finish = (state: PeerState, outcome: 'equal' | 'different' | 'failed', nowMs: number): void => {
+  const compare = (state: PeerState, equal: boolean, ahead: boolean, nowMs: number): void => {
+    if (!state.shares) return
+    state.comparedAtMs = nowMs
+    state.equal = equal
+    state.ahead = ahead
+    if (equal) lastEqualAtMs = nowMs
+  }
+
+  const finish = (
+    state: PeerState,
+    { outcome, received, ahead = true }: ReplicationInput & { type: 'finished' },
+    nowMs: number
+  ): void => {
     state.running = false
     state.failed = outcome === 'failed'
-    state.failures = outcome === 'equal' ? 0 : state.failures + 1
+    if (outcome !== 'failed') compare(state, outcome === 'equal', outcome !== 'equal' && ahead, nowMs)
+    // One that brings something is no failure, however much is left.
+    const came = outcome !== 'failed' && received > 0
+    state.failures = outcome === 'equal' ? 0 : came ? 1 : state.failures + 1
     const maxMs = state.failed ? init.maxRetryMs : init.intervalMs
     const again = outcome !== 'equal' || state.doubted
-    state.dueAtMs = again ? nowMs + backOffMs(state.failures, init.firstRetryMs, maxMs) : undefined
+    state.dueAtMs =
+      again && state.shares ? nowMs + backOffMs(state.failures, init.firstRetryMs, maxMs) : undefined
     state.doubted = false
   }
 
   const idle = (): PeerState[] =>
-    [...peers.values()].filter((state) => state.connected && !state.running && !state.wanted)
+    [...peers.values()].filter((state) => state.connected && state.shares && !state.running && !state.wanted)
 
   const choose = (count: number, among: PeerState[]): void => {
     for (let left = count; left > 0 && among.length > 0; left--) {
@@ -115,7 +175,32 @@ export function replication(init: ReplicationInit): Replication {
 
   const doubt = (state: PeerState, nowMs: number): void => {
     if (state.running) state.doubted = true
-    else if (state.connected) state.dueAtMs ??= nowMs + init.firstRetryMs
+    else if (state.connected && state.shares) state.dueAtMs ??= nowMs + init.firstRetryMs
+  }
+
+  const connect = (state: PeerState, initiator: boolean, nowMs: number): void => {
+    if (state.connected) return
+    state.connected = true
+    if (!state.shares) return
+    if (initiator) state.wanted = true
+    else doubt(state, nowMs)
+  }
+
+  const declare = (state: PeerState, holds: CatalogueHoldings): void => {
+    state.holds = holds
+    state.shares = sharedScopes(own, holds).length > 0
+    if (state.shares) return
+    state.wanted = state.requested
+    state.dueAtMs = undefined
+    state.ahead = false
+    state.comparedAtMs = null
+  }
+
+  const disconnect = (state: PeerState): void => {
+    state.connected = false
+    state.wanted = state.requested
+    state.failures = 0
+    state.dueAtMs = undefined
   }
 
   const decide = (nowMs: number): ReplicationEffect => {
@@ -124,7 +209,7 @@ export function replication(init: ReplicationInit): Replication {
     let wakeAtMs = Number.POSITIVE_INFINITY
     let anyConnected = false
     for (const [peerId, state] of peers) {
-      anyConnected ||= state.connected
+      anyConnected ||= state.connected && state.shares
       if (state.wanted && !state.running && running < init.maxConcurrent) {
         state.wanted = false
         state.requested = false
@@ -143,34 +228,72 @@ export function replication(init: ReplicationInit): Replication {
     return Number.isFinite(wakeAtMs) ? { start, wakeAtMs } : { start }
   }
 
+  const take = (input: Exclude<ReplicationInput, { type: 'tick' }>, nowMs: number): void => {
+    const state = stateOf(input.peerId)
+    const others = (): PeerState[] => idle().filter((other) => other !== state && !other.failed)
+    switch (input.type) {
+      case 'connected':
+        connect(state, input.initiator ?? true, nowMs)
+        break
+      case 'disconnected':
+        disconnect(state)
+        break
+      case 'declared':
+        declare(state, input.holds)
+        break
+      case 'requested':
+        state.wanted = true
+        state.requested = true
+        break
+      case 'compared':
+        compare(state, input.equal, !input.equal && (input.ahead ?? state.ahead), nowMs)
+        if (input.equal) state.dueAtMs = undefined
+        break
+      case 'finished':
+        finish(state, input, nowMs)
+        if (input.received > 0) choose(init.spread, others())
+        break
+      case 'given':
+        choose(init.spread, others())
+        break
+      case 'doubted':
+        doubt(state, nowMs)
+    }
+  }
+
   return {
     get pending() {
       return [...peers.values()].filter((state) => state.running || state.wanted).length
     },
     handle(input, nowMs) {
       if (input.type === 'tick') tick(nowMs)
-      else if (input.type === 'requested') {
-        const state = stateOf(input.peerId)
-        state.wanted = true
-        state.requested = true
-      } else if (input.type === 'finished') {
-        const others = idle().filter(({ failed }) => !failed)
-        finish(stateOf(input.peerId), input.outcome, nowMs)
-        if (input.received > 0) choose(init.spread, others)
-      } else if (input.type === 'doubted') {
-        doubt(stateOf(input.peerId), nowMs)
-      } else if (input.type === 'connected') {
-        const state = stateOf(input.peerId)
-        if (!state.connected) state.wanted = true
-        state.connected = true
-      } else {
-        const state = stateOf(input.peerId)
-        state.connected = false
-        state.wanted = state.requested
-        state.failures = 0
-        state.dueAtMs = undefined
-      }
+      else take(input, nowMs)
       return decide(nowMs)
+    },
+    freshness(peerId) {
+      const { comparedAtMs = null, equal = false, holds } = peers.get(peerId) ?? {}
+      return holds === undefined ? { comparedAtMs, equal } : { comparedAtMs, equal, holds }
+    },
+    completeness() {
+      const compared = [...peers.values()].filter(
+        (state) => state.connected && state.shares && state.comparedAtMs !== null
+      )
+      const agreeing = compared.filter(({ equal }) => equal).length
+      const state =
+        own.mode !== 'full'
+          ? 'partial'
+          : compared.some(({ ahead }) => ahead)
+            ? 'behind'
+            : agreeing > 0
+              ? 'agreed'
+              : 'alone'
+      return {
+        state,
+        comparedAtMs: lastEqualAtMs,
+        agreeing,
+        compared: compared.length,
+        askedHolders: 0
+      }
     }
   }
 }
