@@ -5,7 +5,9 @@ import {
   type Catalogue,
   type CatalogueChange,
   type CatalogueCounts,
+  type CatalogueScope,
   type CatalogueSearch,
+  type CatalogueSketch,
   type CatalogueSummary,
   type Clock,
   type IngestOutcome,
@@ -17,10 +19,13 @@ import {
   type PackageState,
   type Query,
   type RecordId,
+  type RecordIdPage,
   type RegistryError,
   type ReleaseKey,
   type ReleaseRecord,
-  type SearchFilter
+  type SearchFilter,
+  type SnapshotCursor,
+  type SnapshotPage
 } from '@registry/types'
 import { type Database, type Durability, integerOf } from './database.ts'
 import { Listeners } from './listeners.ts'
@@ -90,7 +95,7 @@ export class StoredCatalogue implements Catalogue {
     this.#documents.clear()
     this.#change = this.#number('SELECT coalesce(max(changed), 0) AS value FROM packages')
     if (options.rebuild) await this.#rebuild()
-    this.#records.load()
+    await this.#records.load({ recount: options.rebuild })
     this.#counts = {
       owners: this.#number('SELECT count(*) AS value FROM owners'),
       packages: this.#number('SELECT count(latest) AS value FROM packages'),
@@ -158,6 +163,7 @@ export class StoredCatalogue implements Catalogue {
     const result = this.#db.transaction(durability, () => {
       const done = work(update)
       update.finish()
+      this.#records.count(update)
       return done
     })
     this.#records.committed(update)
@@ -174,8 +180,12 @@ export class StoredCatalogue implements Catalogue {
     return result
   }
 
-  summary(): CatalogueSummary {
-    return this.#records.summary()
+  summary(scope: CatalogueScope = { kind: 'all' }): CatalogueSummary {
+    return this.#records.summary(scope)
+  }
+
+  sketch(scope: CatalogueScope): CatalogueSketch {
+    return this.#records.sketch(scope)
   }
 
   counts(): CatalogueCounts {
@@ -188,6 +198,18 @@ export class StoredCatalogue implements Catalogue {
 
   record(id: RecordId): Uint8Array | undefined {
     return this.#records.envelope(id)
+  }
+
+  recordOf(shortId: Uint8Array): RecordId | undefined {
+    return this.#records.idOf(shortId)
+  }
+
+  recordIds(options: { scope: CatalogueScope; after?: RecordId; limit: number }): RecordIdPage {
+    return this.#records.ids(options)
+  }
+
+  snapshot(options: { scope: CatalogueScope; after?: SnapshotCursor; maxBytes: number }): SnapshotPage {
+    return this.#records.snapshot(options)
   }
 
   ownerRecord(owner: OwnerId): RecordId | undefined {

@@ -1,28 +1,41 @@
 import { hash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { readRecord, type VerifiedRecord } from '@registry/identity'
+import { SHORT_ID_BYTES, sketch } from '@registry/reconciliation'
 import {
+  type CatalogueScope,
+  type CatalogueSketch,
   type CatalogueSummary,
-  type OwnerId,
   parseOwnerId,
   RECORD_KINDS,
   type RecordId,
   type RecordIdPage,
-  type RecordKind
+  type SnapshotCursor,
+  type SnapshotPage
 } from '@registry/types'
 import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
-import { Fingerprint } from './fingerprint.ts'
+import { DIGEST_BYTES, digestsIn, Fingerprint } from './fingerprint.ts'
+import { LiveScopes, type Membership } from './live-scopes.ts'
 import { recordIdOfKey, recordKeyOf } from './record-key.ts'
+import { type Rows, rowsOf } from './scope-rows.ts'
 
 const BEFORE_ALL = new Uint8Array(0)
 
+/** Digests that are read in one go, and taken into a sketch in one turn of the event loop. */
+const DIGESTS_BATCH = 4096
+
+/** An owner with more than this share of all records is looked for among all records. */
+const LARGE_SHARE = 1 / 8
+
 /** A record as a member of the scopes. */
-export interface Member {
+export interface Member extends Membership {
   id: RecordId
-  kind: RecordKind
-  /** Whose package it is about; the owner that an inception founds. */
-  owner: OwnerId
-  /** The first 32 bits of the sha2-256 of the package's name; null for an inception. */
-  place: number | null
+}
+
+/** What a transaction did to the set. */
+export interface MemberChanges {
+  inserted: readonly Member[]
+  removed: readonly Member[]
 }
 
 /** A record to be stored, with the columns of `records` by the same names. */
@@ -44,29 +57,63 @@ export interface DamageReports {
 }
 
 /**
- * The verified records as they came, and the fingerprint of their IDs. What is read is compared with its hash in that
- * very read, and never returned when it is damaged.
+ * The verified records as they came, and of each scope the fingerprint and the sketch of their IDs. What is read is
+ * compared with its hash in that very read, and never returned when it is damaged.
  */
 export class RecordSet {
   readonly #db: Database
   readonly #reports: DamageReports
-  readonly #fingerprint = new Fingerprint()
-  #size = 0
+  /** Of all records. The fingerprint is stored with them, the sketch is made at the start. */
+  readonly #sketch = sketch()
+  #fingerprint = new Fingerprint()
+  /** The fingerprint when the transaction under way is committed. */
+  #counted: Fingerprint | undefined
+  readonly #scopes: LiveScopes
 
   constructor(db: Database, reports: DamageReports) {
     this.#db = db
     this.#reports = reports
+    this.#scopes = new LiveScopes((scope) => this.#digests(scope))
   }
 
-  /** Computes the fingerprint of what is stored. */
-  load(): void {
-    this.#fingerprint.clear()
-    this.#size = 0
-    for (const row of this.#db.each('SELECT id FROM records')) this.#count(bytesOf(row, 'id'))
+  /** Reads what is kept in memory, a piece in each turn of the event loop. With `recount` the stored fingerprint is mended. */
+  async load(options: { recount: boolean }): Promise<void> {
+    this.#scopes.clear()
+    this.#sketch.clear()
+    const stored = this.#db.get('SELECT records, fingerprint FROM record_set')
+    const recount = options.recount || stored === undefined
+    this.#fingerprint = new Fingerprint(recount ? undefined : bytesOf(stored, 'fingerprint'))
+    for (const digests of this.#digests({ kind: 'all' })) {
+      if (recount) for (const digest of digestsIn(digests)) this.#fingerprint.add(digest)
+      this.#sketch.addAll(shortIds(digests))
+      await setImmediate()
+    }
+    if (recount) this.#storeCount(this.#fingerprint, this.#sketch.size)
+    else if (integerOf(stored, 'records') !== this.#sketch.size) {
+      this.#reports.onDamagedView()
+      await this.load({ recount: true })
+    }
   }
 
-  summary(): CatalogueSummary {
-    return { fingerprint: this.#fingerprint.bytes(), records: this.#size }
+  summary(scope: CatalogueScope): CatalogueSummary {
+    return scope.kind === 'all'
+      ? { fingerprint: this.#fingerprint.bytes(), records: this.#sketch.size }
+      : this.#scopes.get(scope).summary()
+  }
+
+  /** Asks for the sketch anew with each call, for one that is not used is given up. */
+  sketch(scope: CatalogueScope): CatalogueSketch {
+    const live = (): CatalogueSketch => (scope.kind === 'all' ? this.#sketch : this.#scopes.get(scope).sketch)
+    return {
+      get size() {
+        return live().size
+      },
+      get capacity() {
+        return live().capacity
+      },
+      probes: () => live().probes(),
+      symbols: (from, count) => live().symbols(from, count)
+    }
   }
 
   has(id: RecordId): boolean {
@@ -84,17 +131,47 @@ export class RecordSet {
     return row === undefined ? undefined : this.#verified(row)
   }
 
-  ids(options: { kind: RecordKind; after?: RecordId; limit: number }): RecordIdPage {
-    const after = options.after === undefined ? BEFORE_ALL : recordKeyOf(options.after)
-    const rows = this.#db.all(
-      'SELECT id FROM records WHERE kind = ? AND id > ? ORDER BY id LIMIT ?',
-      RECORD_KINDS.indexOf(options.kind),
-      after,
-      options.limit + 1
+  idOf(shortId: Uint8Array): RecordId | undefined {
+    const rest = DIGEST_BYTES - SHORT_ID_BYTES
+    const row = this.#db.get(
+      'SELECT id FROM records WHERE kind IN (0, 1, 2, 3) AND id BETWEEN ? AND ?',
+      Buffer.concat([shortId, Buffer.alloc(rest)]),
+      Buffer.concat([shortId, Buffer.alloc(rest, 0xff)])
     )
-    const ids = rows.slice(0, options.limit).map((row) => recordIdOfKey(bytesOf(row, 'id')))
-    const next = rows.length > options.limit ? ids.at(-1) : undefined
+    return row === undefined ? undefined : recordIdOfKey(bytesOf(row, 'id'))
+  }
+
+  ids(options: { scope: CatalogueScope; after?: RecordId; limit: number }): RecordIdPage {
+    const after = options.after === undefined ? BEFORE_ALL : recordKeyOf(options.after)
+    const digests = this.#rowsOf(options.scope).flatMap(({ sql, values }) =>
+      this.#db
+        .all(sql('records.id AS id', 'LIMIT ?'), ...values(after), options.limit + 1)
+        .map((row) => bytesOf(row, 'id'))
+    )
+    const ids = digests.sort(Buffer.compare).slice(0, options.limit).map(recordIdOfKey)
+    const next = digests.length > options.limit ? ids.at(-1) : undefined
     return next === undefined ? { ids } : { ids, next }
+  }
+
+  snapshot(options: { scope: CatalogueScope; after?: SnapshotCursor; maxBytes: number }): SnapshotPage {
+    const { scope, after, maxBytes } = options
+    const records: Uint8Array[] = []
+    let bytes = 0
+    let last = after
+    for (const { kind, sql, values } of this.#rowsOf(scope)) {
+      const order = after === undefined ? 1 : RECORD_KINDS.indexOf(kind) - RECORD_KINDS.indexOf(after.kind)
+      if (order < 0) continue
+      const start = order === 0 && after !== undefined ? after.digest : BEFORE_ALL
+      for (const row of this.#db.each(sql('records.id AS id, envelope', ''), ...values(start))) {
+        const envelope = this.#verified(row)
+        if (envelope === undefined) continue
+        bytes += envelope.length
+        if (records.length > 0 && last !== undefined && bytes > maxBytes) return { records, next: last }
+        records.push(envelope)
+        last = { kind, digest: bytesOf(row, 'id') }
+      }
+    }
+    return { records }
   }
 
   /** What the record of a row with `id` and `envelope` says; undefined when it is damaged. */
@@ -117,10 +194,7 @@ export class RecordSet {
     return { id, kind, owner: parseOwnerId(textOf(row, 'owner')), place }
   }
 
-  /**
-   * Stores a record that is not here yet and returns its number. To be called within a transaction; once that is
-   * committed, `committed` counts it.
-   */
+  /** Stores a record that is not here yet, within a transaction, and returns its number. */
   insert(row: NewRow): number {
     // Those that are told take the next number by themselves.
     const number = row.told ? 'NULL' : '(SELECT min(coalesce(min(number), 0), 0) - 1 FROM records)'
@@ -138,7 +212,7 @@ export class RecordSet {
     )
   }
 
-  /** To be called within a transaction; once that is committed, `committed` counts it. */
+  /** To be called within a transaction. */
   remove(member: Member): void {
     this.#db.run(
       'DELETE FROM records WHERE kind = ? AND id = ?',
@@ -147,12 +221,29 @@ export class RecordSet {
     )
   }
 
-  /** A transaction with these was committed. */
-  committed({ inserted, removed }: { inserted: readonly Member[]; removed: readonly Member[] }): void {
-    for (const { id } of inserted) this.#count(recordKeyOf(id))
-    for (const { id } of removed) {
-      this.#fingerprint.remove(recordKeyOf(id))
-      this.#size -= 1
+  /** To be called at the end of the transaction that has made these changes. */
+  count({ inserted, removed }: MemberChanges): void {
+    this.#counted = undefined
+    if (inserted.length === 0 && removed.length === 0) return
+    const fingerprint = new Fingerprint(this.#fingerprint.bytes())
+    for (const { id } of inserted) fingerprint.add(recordKeyOf(id))
+    for (const { id } of removed) fingerprint.remove(recordKeyOf(id))
+    this.#storeCount(fingerprint, this.#sketch.size + inserted.length - removed.length)
+    this.#counted = fingerprint
+  }
+
+  /** The transaction with these changes, which were counted, is committed. */
+  committed({ inserted, removed }: MemberChanges): void {
+    this.#fingerprint = this.#counted ?? this.#fingerprint
+    for (const member of inserted) {
+      const digest = recordKeyOf(member.id)
+      this.#sketch.add(digest.subarray(0, SHORT_ID_BYTES))
+      this.#scopes.add(digest, member)
+    }
+    for (const member of removed) {
+      const digest = recordKeyOf(member.id)
+      this.#sketch.remove(digest.subarray(0, SHORT_ID_BYTES))
+      this.#scopes.remove(digest, member)
     }
   }
 
@@ -160,9 +251,34 @@ export class RecordSet {
     this.#reports.onDamagedView()
   }
 
-  #count(key: Uint8Array): void {
-    this.#fingerprint.add(key)
-    this.#size += 1
+  #storeCount(fingerprint: Fingerprint, records: number): void {
+    this.#db.run('DELETE FROM record_set')
+    this.#db.run('INSERT INTO record_set (records, fingerprint) VALUES (?, ?)', records, fingerprint.bytes())
+  }
+
+  /** The digests of all members, one behind the other, in pieces. */
+  *#digests(scope: CatalogueScope): Generator<Uint8Array, void, undefined> {
+    for (const { sql, values } of rowsOf(scope, { isLarge: false })) {
+      if (scope.kind === 'owner') {
+        for (const row of this.#db.each(sql('records.id AS id', ''), ...values(BEFORE_ALL)))
+          yield bytesOf(row, 'id')
+        continue
+      }
+      // SQLite puts them together several times as fast as it gives them one by one.
+      const page = `SELECT group_concat(hex(id), '') AS digests FROM (${sql('id', 'LIMIT ?')})`
+      for (let last: Uint8Array | undefined = BEFORE_ALL; last !== undefined; ) {
+        const row = this.#db.get(page, ...values(last), DIGESTS_BATCH)
+        if (row === undefined || row.digests === null) break
+        const digests = Buffer.from(textOf(row, 'digests'), 'hex')
+        yield digests
+        last = digests.length < DIGESTS_BATCH * DIGEST_BYTES ? undefined : digests.subarray(-DIGEST_BYTES)
+      }
+    }
+  }
+
+  #rowsOf(scope: CatalogueScope): Rows[] {
+    const isLarge = scope.kind === 'owner' && this.summary(scope).records > this.#sketch.size * LARGE_SHARE
+    return rowsOf(scope, { isLarge })
   }
 
   #verified(row: Row): Uint8Array | undefined {
@@ -172,4 +288,15 @@ export class RecordSet {
     this.#reports.onDamagedRecord(recordIdOfKey(key))
     return undefined
   }
+}
+
+/** Of digests one behind the other the short IDs, likewise. */
+function shortIds(digests: Uint8Array): Uint8Array {
+  const short = new Uint8Array((digests.length / DIGEST_BYTES) * SHORT_ID_BYTES)
+  let end = 0
+  for (const digest of digestsIn(digests)) {
+    short.set(digest.subarray(0, SHORT_ID_BYTES), end)
+    end += SHORT_ID_BYTES
+  }
+  return short
 }

@@ -12,7 +12,8 @@ interface Migration {
  * that was released: append.
  *
  * The peer's own state: `records` but for the columns said to be views, `downloads`, `contents` … `pins`, `outbox`. Views
- * of the records, made anew from them when in doubt: those columns, `owners`, `packages` and `dependents`.
+ * of the records, made anew from them when in doubt: those columns, `record_set`, `owners`, `packages` and
+ * `dependents`.
  */
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -156,6 +157,14 @@ const MIGRATIONS: readonly Migration[] = [
   DROP TABLE old_records;
   CREATE UNIQUE INDEX records_by_kind ON records (kind, id, place);
   CREATE INDEX records_by_package ON records (package, kind, field) WHERE package IS NOT NULL;
+  CREATE INDEX records_by_founded ON records (field) WHERE kind = 0;
+
+  -- One row: what of all records is changed with each transaction, so that a start need not count it.
+  CREATE TABLE record_set (
+    records INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL
+  );
+  INSERT INTO record_set VALUES (0, zeroblob(32));
 
   CREATE TABLE owners (
     owner TEXT PRIMARY KEY,
@@ -175,7 +184,6 @@ const MIGRATIONS: readonly Migration[] = [
     UNIQUE (owner, name)
   );
   CREATE INDEX packages_by_name ON packages (name, owner);
-  CREATE INDEX packages_by_change ON packages (changed);
 
   CREATE TABLE dependents (
     name TEXT PRIMARY KEY,

@@ -26,8 +26,10 @@ it('equals the one computed from scratch, whatever came and went before', () => 
     fc.property(fc.array(member), fc.array(member), (kept, gone) => {
       const fingerprint = new Fingerprint()
       for (const one of [...kept, ...gone]) fingerprint.add(one)
-      for (const one of gone.toReversed()) fingerprint.remove(one)
-      expect(hex(fingerprint.bytes())).toBe(fingerprintOf(kept))
+      // Also from where another one left off.
+      const resumed = new Fingerprint(fingerprint.bytes())
+      for (const one of gone.toReversed()) resumed.remove(one)
+      expect(hex(resumed.bytes())).toBe(fingerprintOf(kept))
     })
   )
 })
@@ -36,8 +38,7 @@ it('of a catalogue equals that of its record IDs, as they come and after a resta
   const store = await runningStore()
   const { inception, releases } = await signedBy(0, ...['a', 'b', 'c'].map((name) => ({ name })))
   const fromScratch = (): string => {
-    const kinds = ['owner', 'release'] as const
-    const ids = kinds.flatMap((kind) => store.catalogue.recordIds({ kind, limit: 100 }).ids)
+    const { ids } = store.catalogue.recordIds({ scope: { kind: 'all' }, limit: 100 })
     return fingerprintOf(ids.map(recordKeyOf))
   }
   expect(hex(store.catalogue.summary().fingerprint)).toBe('00'.repeat(32))
