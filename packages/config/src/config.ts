@@ -57,6 +57,7 @@ export interface CatalogueConfig {
   mode: 'full' | 'light'
   shardBits: number
   shards?: number[]
+  holdersTimeoutMs: number
 }
 
 export interface StorageConfig {

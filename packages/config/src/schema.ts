@@ -129,7 +129,10 @@ const SECTIONS = {
     ),
     shards: list(count(0, 2 ** PROTOCOL_LIMITS.maxShardBits - 1), 1, 2 ** PROTOCOL_LIMITS.maxShardBits)
       .exactOptional()
-      .describe('The shards this peer keeps, counted from 0; by default all.')
+      .describe('The shards this peer keeps, counted from 0; by default all.'),
+    holdersTimeoutMs: milliseconds().describe(
+      'How long others may take that are asked for what is not kept here, all of them together.'
+    )
   }),
   storage: z.strictObject({
     quotaBytes: count(1).describe('Contents kept on disk; above that, those not pinned make room.')

@@ -41,6 +41,7 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'catalogue.mode': { value: 'full', text: 'full' },
   'catalogue.shardBits': { value: 3, text: '3' },
   'catalogue.shards': { value: [0], text: '0' },
+  'catalogue.holdersTimeoutMs': { value: 900, text: '900' },
   'storage.quotaBytes': { value: 2 ** 40, text: String(2 ** 40) },
   'limits.recordsPerSecondPerPeer': { value: 50, text: '50' },
   'limits.requestsPerSecondPerPeer': { value: 500, text: '500' },

@@ -71,7 +71,9 @@ function dependencyFaults(dependencies: unknown): ManifestFault[] {
     const path = `dependencies.${name}`
     try {
       const reference = parsePackageReference(name)
-      if (reference.range !== undefined) faults.push({ path, reason: 'must have its range as its value' })
+      if (reference.range !== undefined || reference.tag !== undefined) {
+        faults.push({ path, reason: 'must have its range as its value' })
+      }
     } catch (error) {
       if (!isRegistryError(error)) throw error
       faults.push({ path, reason: `names no package: ${error.details.reason}` })
