@@ -4,6 +4,24 @@
  */
 export function editDistance(a: string, b: string, max: number): number {
   if (Math.abs(a.length - b.length) > max) return max + 1
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start += 1
+  if (start === a.length && start === b.length) return 0
+  let tail = 0
+  const shorter = Math.min(a.length, b.length)
+  while (tail < shorter - start && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1
+  // What is alike at both ends takes no part in it.
+  const left = a.length - tail - start
+  const right = b.length - tail - start
+  if (Math.min(left, right) === 0) return Math.max(left, right)
+  if (max === 1) {
+    const isSwap = left === 2 && right === 2 && a[start] === b[start + 1] && a[start + 1] === b[start]
+    return isSwap || (left === 1 && right === 1) ? 1 : 2
+  }
+  return fullDistance(a.slice(start, start + left), b.slice(start, start + right), max)
+}
+
+function fullDistance(a: string, b: string, max: number): number {
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row += 1) {

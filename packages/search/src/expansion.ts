@@ -24,6 +24,10 @@ const MAX_CONTAINING = 16
 const MAX_STEMS = 16
 const MAX_TYPOS = 8
 
+/** A word that is in more of the names than one in so many, and in so many names, is not looked for inside others. */
+const COMMON_SHARE = 16
+const COMMON_NAMES = 256
+
 const MIN_PREFIX_LENGTH = 3
 const MIN_TEXT_PREFIX_LENGTH = 2
 const MIN_CONTAINED_LENGTH = 3
@@ -51,7 +55,8 @@ export function expansionsOf(parts: readonly Part[], word: string, isLast: boole
       add({ term: same, side, how, weight: WEIGHT[how] })
     }
   }
-  if (isLast || term.length >= MIN_PREFIX_LENGTH) {
+  const isCommon = isCommonName(parts, term)
+  if (!isCommon && (isLast || term.length >= MIN_PREFIX_LENGTH)) {
     for (const longer of longerTerms(parts, term, IN_NAME, MAX_NAME_PREFIXES)) {
       add({ term: longer, side: IN_NAME, how: 'prefix', weight: WEIGHT.prefix })
     }
@@ -61,13 +66,24 @@ export function expansionsOf(parts: readonly Part[], word: string, isLast: boole
       add({ term: longer, side: IN_TEXT, how: 'prefix', weight: WEIGHT.prefix })
     }
   }
-  if (term.length >= MIN_CONTAINED_LENGTH) {
+  if (!isCommon && term.length >= MIN_CONTAINED_LENGTH) {
     for (const containing of containingTerms(parts, term)) {
       add({ term: containing, side: IN_NAME, how: 'contains', weight: WEIGHT.contains })
     }
   }
   if (found.size === 0) for (const expansion of typosOf(parts, word)) add(expansion)
   return [...found.values()]
+}
+
+function isCommonName(parts: readonly Part[], term: string): boolean {
+  let names = 0
+  let live = 0
+  for (const part of parts) {
+    const found = part.segment.find(term)
+    if (found !== -1) names += part.countOf(found, IN_NAME)
+    live += part.liveCount
+  }
+  return names >= COMMON_NAMES && names * COMMON_SHARE >= live
 }
 
 /** The expansion to exactly this word, on each side on which it is found. */
@@ -226,8 +242,12 @@ function typosOf(parts: readonly Part[], word: string): Expansion[] {
     const { signatures, termStart } = arrays
     const slack = max * bytesPerLetter
     for (let other = 0; other < counts.terms; other += 1) {
-      const different = (signatures[other] ?? 0) ^ signature
-      if (different !== 0 && bitCount(different) > 2 * slack) continue
+      // A change brings at most one letter, and takes away one.
+      const letters = signatures[other] ?? 0
+      const brought = letters & ~signature
+      const taken = signature & ~letters
+      if (brought !== 0 && bitCount(brought) > slack) continue
+      if (taken !== 0 && bitCount(taken) > slack) continue
       const length = (termStart[other + 1] ?? 0) - (termStart[other] ?? 0)
       if (length > term.length + slack || length < term.length - slack) continue
       const text = part.segment.termOf(other)

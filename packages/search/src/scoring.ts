@@ -9,7 +9,7 @@ import { factorOf, MAX_QUALITY, qualitySharesOf } from './quality.ts'
 import type { SearchMatch, SearchMatches } from './search-index.ts'
 import { comparePackages, ownerTailOf } from './segment-writer.ts'
 
-/** Documents to a window, whose highest sum is kept to pass over all of it. */
+/** Documents to a window: those in which nothing is found are passed over, and of each the highest quality is known. */
 const WINDOW_SHIFT = 8
 const WINDOW = 1 << WINDOW_SHIFT
 
@@ -39,9 +39,9 @@ export class Scoring {
    * In the upper bits which words each document has, in the lower what the last of these gave it: of the terms of a word
    * the best counts.
    */
-  #states: Uint32Array = new Uint32Array(0)
+  #states: Int32Array = new Int32Array(0)
+  /** The highest sum of each window. */
   #highest: Int32Array = new Int32Array(0)
-  #touched = 0
 
   search(
     parts: readonly Part[],
@@ -62,8 +62,8 @@ export class Scoring {
         const marks = passing(part, filter)
         if (marks === null) continue
         const selection = new Selection(part, query, limit, after, best[limit - 1]?.key)
-        if (plan !== undefined) this.#sum(part, index, plan, marks)
-        total += this.#select(selection, { part, plan, marks, accept, counter })
+        const documentsFound = plan === undefined ? 0 : this.#sum(part, index, plan, marks)
+        total += this.#select(selection, { part, plan, marks, accept, counter, documentsFound })
         best = [...best, ...selection.taken()].sort(compareCandidates).slice(0, limit)
       }
     }
@@ -78,27 +78,111 @@ export class Scoring {
     return answer
   }
 
-  /** Adds up what the words give to each document of a part. */
-  #sum(part: Part, index: number, plan: Plan, marks: Uint8Array | undefined): void {
+  /**
+   * Adds up what the words give to each document of a part, and answers how many have any of them. In which order it is
+   * done does not matter to the sums.
+   */
+  #sum(part: Part, index: number, plan: Plan, marks: Uint8Array | undefined): number {
     const documents = part.live.length
     if (documents > this.#sums.length) {
       this.#sums = new Int32Array(documents)
-      this.#states = new Uint32Array(documents)
+      this.#states = new Int32Array(documents)
       this.#highest = new Int32Array((documents + WINDOW - 1) >>> WINDOW_SHIFT)
     }
-    this.#touched = 0
-    const { listStart, postings } = part.segment.arrays
+    let documentsFound = 0
+    const { listStart } = part.segment.arrays
     for (const [place, { terms }] of plan.words.entries()) {
+      const lists: List[] = []
       for (const { numbers, side, multiplier } of terms) {
         const number = numbers[index] ?? -1
         if (number === -1) continue
         const start = listStart[2 * number + side] ?? 0
         const end = listStart[2 * number + side + 1] ?? 0
-        if (start < end) this.#addList(postings, start, end, multiplier, (1 << (GAIN_BITS + place)) >>> 0, marks)
+        if (start < end) lists.push({ start, end, multiplier })
+      }
+      // The first list of a word is the fastest.
+      lists.sort((x, y) => y.end - y.start - (x.end - x.start))
+      const bit = 1 << (GAIN_BITS + place)
+      for (const [order, list] of lists.entries()) {
+        const add = order === 0 ? this.#addFirst : this.#addNext
+        documentsFound += add.call(this, part, list, bit, marks)
       }
     }
+    this.#addName(part, index, plan)
+    return documentsFound
+  }
+
+  /** Adds a list to documents none of which has the word yet; answers how many had none before. */
+  #addFirst(part: Part, list: List, bit: number, marks: Uint8Array | undefined): number {
+    const { postings } = part.segment.arrays
+    const { start, end, multiplier } = list
+    const sums = this.#sums
+    const states = this.#states
+    const highest = this.#highest
+    let found = 0
+    let window = 0
+    let top = 0
+    for (let index = start; index < end; index += 1) {
+      const posting = postings[index] ?? 0
+      const document = posting >>> 8
+      if (marks !== undefined && marks[document] === 0) continue
+      const gain = (posting & 0xff) * multiplier
+      const state = states[document] ?? 0
+      const sum = (sums[document] ?? 0) + gain
+      // 1 for a state of 0, without a branch that would be guessed wrong half of the time.
+      found += ((state | -state) >>> 31) ^ 1
+      states[document] = (state & ~GAIN_MASK) | bit | gain
+      sums[document] = sum
+      if (document >>> WINDOW_SHIFT !== window) {
+        if (top > (highest[window] ?? 0)) highest[window] = top
+        window = document >>> WINDOW_SHIFT
+        top = 0
+      }
+      top = Math.max(top, sum)
+    }
+    if (top > (highest[window] ?? 0)) highest[window] = top
+    return found
+  }
+
+  /** Adds a list to documents some of which have the word already: what gives more counts. */
+  #addNext(part: Part, list: List, bit: number, marks: Uint8Array | undefined): number {
+    const { postings } = part.segment.arrays
+    const { start, end, multiplier } = list
+    const sums = this.#sums
+    const states = this.#states
+    const highest = this.#highest
+    let found = 0
+    let window = 0
+    let top = 0
+    for (let index = start; index < end; index += 1) {
+      const posting = postings[index] ?? 0
+      const document = posting >>> 8
+      if (marks !== undefined && marks[document] === 0) continue
+      const gain = (posting & 0xff) * multiplier
+      const state = states[document] ?? 0
+      const given = (state & bit) === 0 ? 0 : state & GAIN_MASK
+      if (gain <= given) continue
+      const sum = (sums[document] ?? 0) + gain - given
+      // 1 for a state of 0, without a branch that would be guessed wrong half of the time.
+      found += ((state | -state) >>> 31) ^ 1
+      states[document] = (state & ~GAIN_MASK) | bit | gain
+      sums[document] = sum
+      if (document >>> WINDOW_SHIFT !== window) {
+        if (top > (highest[window] ?? 0)) highest[window] = top
+        window = document >>> WINDOW_SHIFT
+        top = 0
+      }
+      top = Math.max(top, sum)
+    }
+    if (top > (highest[window] ?? 0)) highest[window] = top
+    return found
+  }
+
+  /** Adds the bonus to documents whose whole name is asked for. */
+  #addName(part: Part, index: number, plan: Plan): void {
     const name = plan.name?.numbers[index] ?? -1
     if (plan.name === undefined || name === -1) return
+    const { listStart, postings } = part.segment.arrays
     const end = listStart[2 * name + IN_NAME + 1] ?? 0
     for (let at = listStart[2 * name + IN_NAME] ?? 0; at < end; at += 1) {
       const posting = postings[at] ?? 0
@@ -106,47 +190,9 @@ export class Scoring {
       if ((posting & 0xff) !== WHOLE_NAME_IMPACT || this.#states[document] === 0) continue
       const sum = (this.#sums[document] ?? 0) + plan.name.bonus
       this.#sums[document] = sum
-      this.#raise(document >>> WINDOW_SHIFT, sum)
-    }
-  }
-
-  #raise(window: number, sum: number): void {
-    if (sum > (this.#highest[window] ?? 0)) this.#highest[window] = sum
-  }
-
-  #addList(
-    postings: Uint32Array,
-    start: number,
-    end: number,
-    multiplier: number,
-    bit: number,
-    marks: Uint8Array | undefined
-  ): void {
-    const sums = this.#sums
-    const states = this.#states
-    const highest = this.#highest
-    let touched = 0
-    for (let index = start; index < end; index += 1) {
-      const posting = postings[index] ?? 0
-      const document = posting >>> 8
-      if (marks !== undefined && marks[document] === 0) continue
-      const gain = (posting & 0xff) * multiplier
-      const state = states[document] ?? 0
-      let sum = sums[document] ?? 0
-      if ((state & bit) === 0) {
-        if (state === 0) touched += 1
-        sum += gain
-      } else {
-        const more = gain - (state & GAIN_MASK)
-        if (more <= 0) continue
-        sum += more
-      }
-      states[document] = (state & ~GAIN_MASK) | bit | gain
-      sums[document] = sum
       const window = document >>> WINDOW_SHIFT
-      if (sum > (highest[window] ?? 0)) highest[window] = sum
+      if (sum > (this.#highest[window] ?? 0)) this.#highest[window] = sum
     }
-    this.#touched += touched
   }
 
   /** Offers each document that fits to the selection and answers how many fit; leaves the sums at 0. */
@@ -158,53 +204,97 @@ export class Scoring {
       marks: Uint8Array | undefined
       accept: ((packageKey: number) => boolean) | undefined
       counter: FacetCounter | undefined
+      documentsFound: number
     }
   ): number {
-    const { part, plan, marks, accept, counter } = options
-    const { packages, quality } = part.segment.arrays
-    const documents = part.live.length
-    const shares = plan && sharesOf(plan.words.length)
-    // Where every document has to be looked at, none is passed over.
-    const passesOver = selection.byScore && accept === undefined && counter === undefined
+    const { part, plan, marks, accept, counter, documentsFound } = options
+    const { packages } = part.segment.arrays
     const facets = counter?.countIn(part.segment)
-    let total = plan !== undefined && passesOver ? this.#touched : 0
-    for (let start = 0; start < documents; start += WINDOW) {
-      const end = Math.min(documents, start + WINDOW)
-      const window = start >>> WINDOW_SHIFT
-      if (plan !== undefined) {
-        const highest = this.#highest[window] ?? 0
-        if (highest === 0) continue
-        this.#highest[window] = 0
-        if (passesOver && scoreOf(highest, 1, quality[start] ?? 0) < selection.least) {
-          this.#sums.fill(0, start, end)
-          this.#states.fill(0, start, end)
-          continue
-        }
-      }
-      for (let document = start; document < end; document += 1) {
-        let score: number
-        let found = 0
-        if (plan !== undefined && shares !== undefined) {
-          const state = this.#states[document] ?? 0
-          if (state === 0) continue
-          found = state >>> GAIN_BITS
-          const sum = this.#sums[document] ?? 0
-          this.#states[document] = 0
-          this.#sums[document] = 0
-          score = scoreOf(sum, shares[bitCount(found)] ?? 0, quality[document] ?? 0)
-        } else {
-          if (marks !== undefined && marks[document] === 0) continue
-          score = FACTORS[quality[document] ?? 0] ?? 1
-        }
-        if (accept !== undefined && !accept(packages[document] ?? 0)) continue
-        facets?.add(document)
-        if (plan === undefined || !passesOver) total += 1
-        selection.offer(document, score, found)
-      }
+    let total = 0
+    const offer = (document: number, score: number, found: number): void => {
+      if (accept !== undefined && !accept(packages[document] ?? 0)) return
+      facets?.add(document)
+      total += 1
+      selection.offer(document, score, found)
     }
+    if (plan === undefined) this.#listAll(part, marks, offer)
+    else if (selection.byScore && accept === undefined && facets === undefined) {
+      this.#offerBest(part, plan, selection)
+      total = documentsFound
+    } else this.#offerAll(part, plan, offer)
     facets?.end()
     return total
   }
+
+  #listAll(part: Part, marks: Uint8Array | undefined, offer: Offer): void {
+    const { quality } = part.segment.arrays
+    for (let document = 0; document < part.live.length; document += 1) {
+      if (marks !== undefined && marks[document] === 0) continue
+      offer(document, FACTORS[quality[document] ?? 0] ?? 1, 0)
+    }
+  }
+
+  #offerAll(part: Part, plan: Plan, offer: Offer): void {
+    const { quality } = part.segment.arrays
+    const shares = sharesOf(plan.words.length)
+    this.#eachWindow(part, (start, end) => {
+      for (let document = start; document < end; document += 1) {
+        const found = (this.#states[document] ?? 0) >>> GAIN_BITS
+        if (found === 0) continue
+        const share = shares[bitCount(found)] ?? 0
+        offer(document, scoreOf(this.#sums[document] ?? 0, share, quality[document] ?? 0), found)
+      }
+    })
+  }
+
+  /** Offers what can be among the best. */
+  #offerBest(part: Part, plan: Plan, selection: Selection): void {
+    const { quality } = part.segment.arrays
+    const shares = sharesOf(plan.words.length)
+    this.#eachWindow(part, (start, end, highest) => {
+      // The first document of a window is of the highest quality in it.
+      const best = quality[start] ?? 0
+      let leastSum = leastSumOf(selection.least, best)
+      if (highest <= leastSum) return
+      for (let document = start; document < end; document += 1) {
+        const sum = this.#sums[document] ?? 0
+        if (sum <= leastSum) continue
+        const found = (this.#states[document] ?? 0) >>> GAIN_BITS
+        const score = scoreOf(sum, shares[bitCount(found)] ?? 0, quality[document] ?? 0)
+        if (score < selection.least) continue
+        selection.offer(document, score, found)
+        leastSum = leastSumOf(selection.least, best)
+      }
+    })
+  }
+
+  /** Goes through the windows in which there is anything, and leaves them at 0. */
+  #eachWindow(part: Part, visit: (start: number, end: number, highest: number) => void): void {
+    for (let start = 0; start < part.live.length; start += WINDOW) {
+      const window = start >>> WINDOW_SHIFT
+      const highest = this.#highest[window] ?? 0
+      if (highest === 0) continue
+      this.#highest[window] = 0
+      const end = Math.min(part.live.length, start + WINDOW)
+      visit(start, end, highest)
+      this.#sums.fill(0, start, end)
+      this.#states.fill(0, start, end)
+    }
+  }
+}
+
+type Offer = (document: number, score: number, found: number) => void
+
+/** A list of postings, and what an impact in it is multiplied by. */
+interface List {
+  start: number
+  end: number
+  multiplier: number
+}
+
+/** No sum up to this one, which may be a little low, comes to the score with this quality or less. */
+function leastSumOf(score: number, quality: number): number {
+  return Math.max(0, Math.floor((score * UNIT * WHOLE_IMPACT) / (FACTORS[quality] ?? 1)) - 1)
 }
 
 /** Undefined where the filter alone decides: no word is asked for, or only phrases of words that are in no list. */
