@@ -1,39 +1,223 @@
-import type { CatalogueSearch, Query, SearchFilter } from '@registry/types'
-import type { Database } from './database.ts'
-import { integerOf } from './database.ts'
+import { setImmediate } from 'node:timers/promises'
+import { type SearchDocument, type SearchIndex, searchIndex } from '@registry/search'
+import {
+  type CatalogueSearch,
+  type Logger,
+  type OwnerId,
+  type PackageName,
+  parseOwnerId,
+  parsePackageName,
+  type Query,
+  RECORD_KINDS,
+  type SearchFilter
+} from '@registry/types'
+import { type Database, integerOf, type Row, textOf } from './database.ts'
+import { StoreNotRunningError } from './errors.ts'
+import { roundedCount } from './fold.ts'
 import type { PackageViews } from './package-views.ts'
+import type { RecordSet } from './record-set.ts'
 
-/** Finds packages by words; told of every package whose words have changed, once that is committed. */
-export interface PackageSearch {
-  /** `change` grows with each call, over restarts too: it is in `packages.changed`. */
-  changed(packages: Iterable<number>, change: number): void
-  /** The views are made anew: all is told again. */
-  clear(): void
-  search(query: Query, filter?: SearchFilter): CatalogueSearch
+const ATTESTATION = RECORD_KINDS.indexOf('attestation')
+
+/** Packages that are put again in one turn of the event loop. */
+const REPLAY_BATCH = 100
+
+/** Attestations of a package that are looked at: anybody can sign any number of them. */
+const MAX_ATTESTATIONS = 256
+
+/** So many more who vouch than who warn are worth half of what can be had. */
+const HALF_TRUST = 4
+
+export interface PackageSearchComponents {
+  db: Database
+  records: RecordSet
+  views: PackageViews
+  logger?: Logger
 }
 
-/** Looks at every package. */
-export class LinearPackageSearch implements PackageSearch {
+/**
+ * Finds packages by words. The index is derived from the views: it is told of every committed change, and when it is
+ * opened it is told again of what it does not have on disk.
+ */
+export class PackageSearch {
+  readonly #folder: string
   readonly #db: Database
+  readonly #records: RecordSet
   readonly #views: PackageViews
+  readonly #logger: Logger | undefined
+  #index: SearchIndex | undefined
+  /** By the package's number; counted when they are first asked for. */
+  #downloads: Map<number, number> | undefined
 
-  constructor(db: Database, views: PackageViews) {
-    this.#db = db
-    this.#views = views
+  constructor(folder: string, components: PackageSearchComponents) {
+    this.#folder = folder
+    this.#db = components.db
+    this.#records = components.records
+    this.#views = components.views
+    this.#logger = components.logger
   }
 
-  changed(): void {}
-
-  clear(): void {}
-
-  search(query: Query, filter: SearchFilter = () => true): CatalogueSearch {
-    const hits = this.#db
-      .all('SELECT id FROM packages WHERE latest IS NOT NULL')
-      .map((row) => this.#views.latestOf(integerOf(row, 'id')))
-      .filter((record) => record !== undefined)
-      .filter(({ release }) => filter(release.owner, release.name))
-      .filter(({ release }) => query.keywords.every((word) => JSON.stringify(release).includes(word)))
-      .map((record) => ({ record, score: 1 }))
-    return { hits: hits.slice(0, query.limit), total: hits.length }
+  /**
+   * Resolves when the index has all packages. With `rebuild`, or when the index has seen changes that the views have
+   * lost, as after a power cut, it is made anew.
+   */
+  async open(options: { rebuild: boolean }): Promise<void> {
+    const components = this.#logger === undefined ? {} : { logger: this.#logger }
+    const index = searchIndex({ folder: this.#folder })(components)
+    this.#index = index
+    const { watermark } = await index.open()
+    const row = this.#db.get('SELECT coalesce(max(changed), 0) AS newest FROM packages')
+    const newest = row === undefined ? 0 : integerOf(row, 'newest')
+    const isAhead = watermark > newest
+    if (options.rebuild || isAhead) index.clear()
+    await this.#replay(index, options.rebuild || isAhead ? 0 : watermark)
   }
+
+  /** A transaction was committed that changed how these packages are found; `change` is that of `packages.changed`. */
+  changed(packages: Iterable<number>, change: number): void {
+    if (this.#index !== undefined) this.#put(this.#index, packages, change)
+  }
+
+  /** Resolves when the index can take more. */
+  async backpressure(): Promise<void> {
+    await this.#index?.backpressure()
+  }
+
+  /** Brings to disk what can be brought. */
+  async close(): Promise<void> {
+    const index = this.#index
+    this.#index = undefined
+    this.#downloads = undefined
+    await index?.close()
+  }
+
+  /** @throws ERR_NOT_RUNNING, ERR_INVALID_CURSOR */
+  search(query: Query, filter?: SearchFilter): CatalogueSearch {
+    if (this.#index === undefined) throw new StoreNotRunningError()
+    const { matches, ...rest } = this.#index.search(query, this.#acceptOf(query, filter))
+    const hits = matches.flatMap(({ package: id, ...match }) => {
+      const record = this.#views.latestOf(id)
+      return record === undefined ? [] : [{ record, ...match }]
+    })
+    return { hits, ...rest }
+  }
+
+  /** A package was fetched once more. */
+  downloaded(owner: OwnerId, name: PackageName): void {
+    if (this.#downloads === undefined) return
+    const row = this.#db.get('SELECT id FROM packages WHERE owner = ? AND name = ?', owner, name)
+    if (row === undefined) return
+    const id = integerOf(row, 'id')
+    this.#downloads.set(id, 1 + (this.#downloads.get(id) ?? 0))
+  }
+
+  async #replay(index: SearchIndex, watermark: number): Promise<void> {
+    let after = [watermark, Number.MAX_SAFE_INTEGER] as const
+    while (true) {
+      const rows = this.#db.all(
+        'SELECT id, changed FROM packages WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?',
+        ...after,
+        REPLAY_BATCH + 1
+      )
+      const batch = rows.slice(0, REPLAY_BATCH)
+      const last = batch.at(-1)
+      if (last === undefined) return
+      after = [integerOf(last, 'changed'), integerOf(last, 'id')]
+      // A change is done with only when all of its packages are.
+      const next = rows[REPLAY_BATCH]
+      const isSplit = next !== undefined && integerOf(next, 'changed') === after[0]
+      this.#put(
+        index,
+        batch.map((row) => integerOf(row, 'id')),
+        isSplit ? after[0] - 1 : after[0]
+      )
+      await index.backpressure()
+      await setImmediate()
+    }
+  }
+
+  #put(index: SearchIndex, packages: Iterable<number>, change: number): void {
+    const documents: SearchDocument[] = []
+    const unlisted: number[] = []
+    for (const id of packages) {
+      const document = this.#document(id)
+      if (document === undefined) unlisted.push(id)
+      else documents.push(document)
+    }
+    // The first half of a change is not to be taken for the whole.
+    if (documents.length > 0) index.put(documents, unlisted.length === 0 ? change : change - 1)
+    if (unlisted.length > 0) index.remove(unlisted, change)
+  }
+
+  #document(id: number): SearchDocument | undefined {
+    const record = this.#views.latestOf(id)
+    if (record === undefined) return undefined
+    const { owner, name, description, category, tags, keywords, license, claimedAtMs } = record.release
+    const document: SearchDocument = {
+      ...{ package: id, owner, name, description, category, tags, keywords },
+      // A claim of the past is believed, one of the future only up to when it came.
+      updatedAtMs: Math.min(claimedAtMs, record.firstSeenMs),
+      dependents: roundedCount(this.#dependents(name)),
+      // Who holds a content is not known to the catalogue.
+      providers: 0,
+      trust: this.#trust(id, owner)
+    }
+    if (license !== undefined) document.license = license
+    return document
+  }
+
+  #dependents(name: PackageName): number {
+    const row = this.#db.get('SELECT count FROM dependents WHERE name = ?', name)
+    return row === undefined ? 0 : integerOf(row, 'count')
+  }
+
+  /**
+   * From 0 to 1, by how many more owners vouch for a package than warn of it. An owner's word on his own package does not
+   * count, nor what one who warns says for it. It costs nothing to be many owners, so this weighs little in a score.
+   */
+  #trust(id: number, owner: OwnerId): number {
+    const vouches = new Map<OwnerId, boolean>()
+    const rows = this.#db.all(
+      'SELECT id, envelope FROM records WHERE package = ? AND kind = ? ORDER BY number LIMIT ?',
+      id,
+      ATTESTATION,
+      MAX_ATTESTATIONS
+    )
+    for (const row of rows) {
+      const record = this.#records.read(row)
+      if (record?.kind !== 'attestation' || record.attestation.issuer === owner) continue
+      const { issuer, claim } = record.attestation
+      vouches.set(issuer, (claim === 'rebuild' || claim === 'review') && vouches.get(issuer) !== false)
+    }
+    let more = 0
+    for (const vouch of vouches.values()) more += vouch ? 1 : -1
+    return more <= 0 ? 0 : more / (more + HALF_TRUST)
+  }
+
+  #acceptOf(
+    { minDownloads = 0 }: Query,
+    filter: SearchFilter | undefined
+  ): ((id: number) => boolean) | undefined {
+    if (filter === undefined && minDownloads === 0) return undefined
+    const downloads = minDownloads === 0 ? undefined : this.#countedDownloads()
+    return (id) => {
+      if (downloads !== undefined && (downloads.get(id) ?? 0) < minDownloads) return false
+      if (filter === undefined) return true
+      const row = this.#db.get('SELECT owner, name FROM packages WHERE id = ?', id)
+      return row !== undefined && filter(ownerOf(row), parsePackageName(textOf(row, 'name')))
+    }
+  }
+
+  #countedDownloads(): Map<number, number> {
+    this.#downloads ??= new Map(
+      this.#db
+        .all('SELECT id, count FROM downloads JOIN packages USING (owner, name)')
+        .map((row) => [integerOf(row, 'id'), integerOf(row, 'count')])
+    )
+    return this.#downloads
+  }
+}
+
+function ownerOf(row: Row): OwnerId {
+  return parseOwnerId(textOf(row, 'owner'))
 }

@@ -223,7 +223,8 @@ export class PackageViews {
     const ids = [this.ownerRecord(signingOwnerOf(record))]
     if (record.kind === 'release') {
       const rivals = this.#releasesOfVersion(row, record.release.version)
-      ids.push(...rivals.map((rival) => rival.record.id).filter((rival) => rival !== id))
+      if (rivals.length > 1)
+        ids.push(...rivals.map((rival) => rival.record.id).filter((rival) => rival !== id))
     }
     return ids.flatMap((needed) => (needed === undefined ? [] : (this.#records.envelope(needed) ?? [])))
   }

@@ -20,8 +20,8 @@ import {
   type Facts,
   foldDependencies,
   isAboutStanding,
-  popularityOf,
   type ReleasePlace,
+  roundedCount,
   smallerId,
   standingRelease,
   standsBefore,
@@ -61,6 +61,8 @@ interface FoldedPackage {
   readonly before: { latest: number | undefined; live: number; plain: boolean }
   /** Its releases are to be looked at as a whole. */
   stale: boolean
+  /** Other owners say more or less of it than before. */
+  attested: boolean
 }
 
 /** A release as it lies in `records`, once for all envelopes around it. */
@@ -243,6 +245,7 @@ export class ViewUpdate {
   ): 'accepted' | 'known' {
     if (this.#records.has(id)) return 'known'
     const about = this.#package(attestation)
+    about.attested = true
     this.#insertAbout(about, {
       id,
       kind: 'attestation',
@@ -397,9 +400,9 @@ export class ViewUpdate {
   }
 
   #countDependencies({ latest, before }: FoldedPackage, dependents: Map<string, number>): void {
-    const old = before.latest === undefined ? undefined : this.#release(before.latest)
-    const fresh = latest === undefined ? undefined : (latest.release ?? this.#release(latest.number))
-    for (const [name, difference] of foldDependencies(old?.dependencies ?? {}, fresh?.dependencies ?? {})) {
+    const old = this.#dependenciesOf(before.latest)
+    const fresh = latest?.release?.dependencies ?? this.#dependenciesOf(latest?.number)
+    for (const [name, difference] of foldDependencies(old, fresh)) {
       dependents.set(name, (dependents.get(name) ?? 0) + difference)
     }
   }
@@ -410,7 +413,7 @@ export class ViewUpdate {
     const after = Math.max(0, before + difference)
     if (after === 0) this.#db.run('DELETE FROM dependents WHERE name = ?', name)
     else this.#db.run('INSERT OR REPLACE INTO dependents (name, count) VALUES (?, ?)', name, after)
-    if (popularityOf(before) === popularityOf(after)) return
+    if (roundedCount(before) === roundedCount(after)) return
     const namesakes = this.#db.all(
       'SELECT id FROM packages WHERE name = ? AND latest IS NOT NULL ORDER BY owner LIMIT ?',
       name,
@@ -424,10 +427,13 @@ export class ViewUpdate {
     }
   }
 
-  #release(number: number): Release | undefined {
-    const row = this.#db.get('SELECT id, envelope FROM records WHERE number = ?', number)
+  #dependenciesOf(number: number | undefined): Readonly<Record<string, string>> {
+    const row =
+      number === undefined
+        ? undefined
+        : this.#db.get('SELECT id, envelope FROM records WHERE number = ?', number)
     const record = row === undefined ? undefined : this.#records.read(row)
-    return record?.kind === 'release' ? record.release : undefined
+    return record?.kind === 'release' ? record.release.dependencies : {}
   }
 
   #payloadOf(row: Row): string | undefined {

@@ -1,7 +1,24 @@
 import { encode } from '@ipld/dag-cbor'
-import { createSigner, encodeEnvelope, ownerIdOf, signRelease } from '@registry/identity'
-import { makeRelease, type ReleaseInput, seededBytes, seededOwner } from '@registry/testing'
-import type { OwnerDocument, OwnerId, Signer } from '@registry/types'
+import {
+  createSigner,
+  encodeEnvelope,
+  ownerIdOf,
+  signAttestation,
+  signRelease,
+  signStatement
+} from '@registry/identity'
+import {
+  makeAttestation,
+  makeRelease,
+  makeStatement,
+  type ReleaseInput,
+  seededBytes,
+  seededOwner
+} from '@registry/testing'
+import type { OwnerDocument, OwnerId, Signer, StatementFact } from '@registry/types'
+
+export type StatementInput = Parameters<typeof makeStatement>[0]
+export type AttestationInput = Parameters<typeof makeAttestation>[0]
 
 /** The inception of `seededOwner(seed)` and releases signed by it. */
 export async function signedBy(
@@ -13,12 +30,32 @@ export async function signedBy(
   return { owner: id, inception, releases: await Promise.all(signed) }
 }
 
-/** An owner with two keys of which either may sign: what it signs can come in two envelopes, as can its inception. */
-export async function ownerWithTwoKeys(seed: string): Promise<{
+/** A statement by `seededOwner(seed)` about its package. */
+export async function stated(
+  seed: string | number,
+  fact: StatementFact,
+  input: StatementInput = {}
+): Promise<Uint8Array> {
+  const { id, signer } = await seededOwner(seed)
+  return signStatement(makeStatement({ owner: id, ...input, fact }), signer)
+}
+
+/** An attestation issued by `seededOwner(seed)`. */
+export async function attested(seed: string | number, input: AttestationInput = {}): Promise<Uint8Array> {
+  const { id, signer } = await seededOwner(seed)
+  return signAttestation(makeAttestation({ issuer: id, ...input }), signer)
+}
+
+export interface Team {
   owner: OwnerId
   inceptions: Uint8Array[]
-  sign: (release: ReleaseInput) => Promise<Uint8Array[]>
-}> {
+  /** One envelope by each key. */
+  release: (release: ReleaseInput) => Promise<Uint8Array[]>
+  statement: (fact: StatementFact, input?: StatementInput) => Promise<Uint8Array[]>
+}
+
+/** An owner with two keys of which either may sign: what it signs can come in two envelopes, as can its inception. */
+export async function ownerWithTwoKeys(seed: string): Promise<Team> {
   const signers = ['first', 'second'].map((key) => createSigner(seededBytes(`${key} of ${seed}`)))
   const document: OwnerDocument = {
     keys: signers.map((signer) => signer.publicKey),
@@ -29,8 +66,10 @@ export async function ownerWithTwoKeys(seed: string): Promise<{
   return {
     owner,
     inceptions: await Promise.all(signers.map((signer) => sealOwner(document, signer))),
-    sign: (release) =>
-      Promise.all(signers.map((signer) => signRelease(makeRelease({ ...release, owner }), signer)))
+    release: (release) =>
+      Promise.all(signers.map((signer) => signRelease(makeRelease({ ...release, owner }), signer))),
+    statement: (fact, input = {}) =>
+      Promise.all(signers.map((signer) => signStatement(makeStatement({ ...input, owner, fact }), signer)))
   }
 }
 
