@@ -3,7 +3,7 @@ import { termOf, wordOfTerm } from './analysis.ts'
 import { editDistance } from './edit-distance.ts'
 import { IN_NAME, IN_TEXT, type Part, type Side } from './part.ts'
 import { BLOCK_SHIFT } from './segment.ts'
-import { gramHashOf, signatureOf } from './segment-writer.ts'
+import { gramHashOf, signatureOf } from './term-writer.ts'
 import { stemLengthOf } from './words.ts'
 
 /** A term that a word of a query leads to. */

@@ -1,5 +1,7 @@
+import { comparePackages, ownerTailOf } from './package-order.ts'
 import { Segment } from './segment.ts'
-import { comparePackages, ownerTailOf, replacedDocuments, weightedImpact } from './segment-writer.ts'
+import { replacedDocuments } from './segment-merger.ts'
+import { weightedImpact } from './term-writer.ts'
 
 /** The list of a term: where it is in names, or where it is elsewhere. */
 export type Side = 0 | 1

@@ -3,11 +3,11 @@ import { WHOLE_NAME_IMPACT, wordOfTerm } from './analysis.ts'
 import { cursorOf, type Position, positionOf } from './cursor.ts'
 import { FacetCounter } from './facets.ts'
 import { type Filter, filterOf, passing } from './filter.ts'
+import { comparePackages, ownerTailOf } from './package-order.ts'
 import { IN_NAME, type Part } from './part.ts'
 import { type Plan, planOf, UNIT, WHOLE_IMPACT } from './plan.ts'
 import { factorOf, MAX_QUALITY, qualitySharesOf } from './quality.ts'
 import type { SearchMatch, SearchMatches } from './search-index.ts'
-import { comparePackages, ownerTailOf } from './segment-writer.ts'
 
 /** Documents to a window: those in which nothing is found are passed over, and of each the highest quality is known. */
 const WINDOW_SHIFT = 8

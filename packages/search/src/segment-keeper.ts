@@ -1,8 +1,9 @@
 import { analyse } from './analysis.ts'
 import type { SearchDocument } from './search-index.ts'
 import { Segment } from './segment.ts'
+import { buildSegment } from './segment-builder.ts'
 import { type StoredSegment, writeManifest, writeSegment } from './segment-files.ts'
-import { buildSegment, mergeSegments, replacedDocuments } from './segment-writer.ts'
+import { mergeSegments, replacedDocuments } from './segment-merger.ts'
 
 /** So many segments of about one size are merged into one. */
 const FAN_IN = 8

@@ -210,6 +210,16 @@ export class Segment {
     return -1
   }
 
+  /** The documents in order of name, owner and package. */
+  byRank(): Uint32Array {
+    const { nameRank } = this.arrays
+    const documents = new Uint32Array(nameRank.length)
+    for (let document = 0; document < nameRank.length; document += 1) {
+      documents[nameRank[document] ?? 0] = document
+    }
+    return documents
+  }
+
   nameOf(document: number): string {
     const { nameStart } = this.arrays
     return this.#names.toString('latin1', nameStart[document], nameStart[document + 1])

@@ -7,9 +7,10 @@ import { Part } from './part.ts'
 import { Scoring } from './scoring.ts'
 import type { SearchDocument, SearchIndex, SearchIndexStats, SearchMatches } from './search-index.ts'
 import type { WorkerEvent, WorkerRequest } from './search-worker.ts'
+import { buildSegment } from './segment-builder.ts'
 import { makeFolder, readManifest, readSegment, removeStrays, type StoredSegment } from './segment-files.ts'
 import type { KeeperStart } from './segment-keeper.ts'
-import { buildSegment, mergeSegments } from './segment-writer.ts'
+import { mergeSegments } from './segment-merger.ts'
 
 export interface SearchIndexInit {
   /** Where the index is kept, a folder for it alone. Absent: in memory only. */
