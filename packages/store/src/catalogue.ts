@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { readRecord, recordIdOf, verifyRecord } from '@registry/identity'
+import { authorizeRecord, readRecord, recordIdOf } from '@registry/identity'
 import {
   type AttestationRecord,
   type Catalogue,
@@ -29,9 +29,10 @@ import {
 } from '@registry/types'
 import { type Database, type Durability, integerOf } from './database.ts'
 import { Listeners } from './listeners.ts'
-import type { PackageSearch } from './package-search.ts'
+import { PackageSearch } from './package-search.ts'
 import { PackageViews } from './package-views.ts'
 import { RecordSet } from './record-set.ts'
+import type { RecordCheck, RecordVerifier } from './record-verifier.ts'
 import { ViewRebuild } from './view-rebuild.ts'
 import { type CheckedEnvelope, ViewUpdate } from './view-update.ts'
 
@@ -43,6 +44,10 @@ const MAX_CACHED_OWNERS = 1024
 /** After so long a transaction takes no further record, so that it holds up the event loop for a few milliseconds. */
 const SLICE_MS = 4
 
+/** Checked together, and a part is stored while so many others are being checked. */
+const PART_RECORDS = 64
+const PARTS_AHEAD = 8
+
 const REFUSALS = ['ERR_INVALID_RECORD', 'ERR_BAD_SIGNATURE', 'ERR_OWNER_UNKNOWN'] as const
 
 /** What the check of an envelope came to; nothing of it is stored yet. */
@@ -51,9 +56,18 @@ export type CheckOutcome =
   | { status: 'known'; id: RecordId }
   | { status: 'refused'; error: RegistryError }
 
+/** An envelope that was handed over, as far as it could be checked without its owner. */
+interface Candidate {
+  at: number
+  envelope: Uint8Array
+  check: RecordCheck | Extract<CheckOutcome, { status: 'known' }>
+}
+
 export interface StoredCatalogueComponents {
   db: Database
-  search: (views: PackageViews) => PackageSearch
+  /** For the search index alone. */
+  searchFolder: string
+  verifier: RecordVerifier
   clock: Clock
   logger?: Logger
   /** A record or a view was found damaged: the views are to be rebuilt at the next start. */
@@ -64,6 +78,7 @@ export interface StoredCatalogueComponents {
 export class StoredCatalogue implements Catalogue {
   readonly #db: Database
   readonly #search: PackageSearch
+  readonly #verifier: RecordVerifier
   readonly #clock: Clock
   readonly #logger: Logger | undefined
   readonly #onDamage: () => void
@@ -78,6 +93,7 @@ export class StoredCatalogue implements Catalogue {
 
   constructor(components: StoredCatalogueComponents) {
     this.#db = components.db
+    this.#verifier = components.verifier
     this.#clock = components.clock
     this.#logger = components.logger
     this.#onDamage = components.onDamage
@@ -86,7 +102,8 @@ export class StoredCatalogue implements Catalogue {
       onDamagedView: () => this.#onDamage()
     })
     this.#views = new PackageViews(components.db, this.#records)
-    this.#search = components.search(this.#views)
+    const parts = { ...components, records: this.#records, views: this.#views }
+    this.#search = new PackageSearch(components.searchFolder, parts)
     this.#listeners = new Listeners(PART, components.logger)
   }
 
@@ -101,23 +118,102 @@ export class StoredCatalogue implements Catalogue {
       packages: this.#number('SELECT count(latest) AS value FROM packages'),
       releases: this.#number('SELECT coalesce(sum(live), 0) AS value FROM packages')
     }
+    await this.#search.open(options)
+  }
+
+  /** Ends what runs beside the event loop; can be loaded again. */
+  async close(): Promise<void> {
+    await this.#verifier.stop()
+    await this.#search.close()
   }
 
   async ingest(envelopes: readonly Uint8Array[]): Promise<IngestOutcome[]> {
-    const outcomes = this.check(envelopes)
-    // Whoever has a record has its owner.
-    const fresh = [...outcomes.entries()].flatMap(([at, outcome]) =>
-      outcome.status === 'new' ? { at, checked: outcome } : []
-    )
-    fresh.sort(
-      (a, b) => Number(b.checked.record.kind === 'owner') - Number(a.checked.record.kind === 'owner')
-    )
-    const result: IngestOutcome[] = outcomes.map((outcome) =>
-      outcome.status === 'new' ? { status: 'accepted', id: outcome.record.id } : outcome
-    )
+    const result: IngestOutcome[] = []
+    const owners = new Map<OwnerId, OwnerDocument>()
+    const orphans: Candidate[] = []
+    for await (const part of this.#checked(envelopes)) {
+      await this.#take(part, owners, result)
+      orphans.push(...part.filter(({ at }) => isOrphan(result[at])))
+    }
+    // Their owner may have been behind them.
+    if (owners.size > 0) await this.#take(orphans, owners, result)
+    return result
+  }
+
+  /** Checks envelopes in any order against the owners known, those among them included. */
+  async check(envelopes: readonly Uint8Array[]): Promise<CheckOutcome[]> {
+    const outcomes: CheckOutcome[] = []
+    const candidates = (await Array.fromAsync(this.#checked(envelopes))).flat()
+    for (const { at, outcome } of this.#judged(candidates, new Map())) outcomes[at] = outcome
+    return outcomes
+  }
+
+  /** Checks all that can be checked of envelopes without their owners, part by part. */
+  async *#checked(envelopes: readonly Uint8Array[]): AsyncGenerator<Candidate[], void, undefined> {
+    // Whoever gave them may write over them meanwhile.
+    const own = envelopes.map((envelope) => envelope.slice())
+    const ahead: Array<Promise<Candidate[]>> = []
+    for (let start = 0; start < own.length || ahead.length > 0; ) {
+      while (start < own.length && ahead.length < PARTS_AHEAD) {
+        const part = this.#checkPart(own, start)
+        // It may fail before it is waited for.
+        part.catch(() => {})
+        ahead.push(part)
+        start += PART_RECORDS
+      }
+      yield (await ahead.shift()) ?? []
+    }
+  }
+
+  async #checkPart(envelopes: readonly Uint8Array[], start: number): Promise<Candidate[]> {
+    const part = envelopes.slice(start, start + PART_RECORDS)
+    const known = part.map((envelope): Candidate['check'] | undefined => {
+      const id = recordIdOf(envelope)
+      return this.#records.has(id) ? { status: 'known', id } : undefined
+    })
+    const checks = await this.#verifier.check(part.filter((_, index) => known[index] === undefined))
+    return part.flatMap((envelope, index) => {
+      const check = known[index] ?? checks.shift()
+      return check === undefined ? [] : { at: start + index, envelope, check }
+    })
+  }
+
+  /** What candidates come to, owners first, who are known to the others from then on. */
+  *#judged(
+    candidates: readonly Candidate[],
+    owners: Map<OwnerId, OwnerDocument>
+  ): Generator<{ at: number; outcome: CheckOutcome }, void, undefined> {
+    const isOwner = ({ check }: Candidate): boolean =>
+      check.status === 'checked' && check.checked.record.kind === 'owner'
+    const inOrder = [...candidates.filter(isOwner), ...candidates.filter((one) => !isOwner(one))]
+    for (const { at, envelope, check } of inOrder) {
+      if (check.status !== 'checked') {
+        yield { at, outcome: check }
+        continue
+      }
+      try {
+        const record = authorizeRecord(check.checked, (owner) => owners.get(owner) ?? this.#document(owner))
+        if (record.kind === 'owner') owners.set(record.owner, record.document)
+        yield { at, outcome: { status: 'new', envelope, record } }
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        yield { at, outcome: { status: 'refused', error } }
+      }
+    }
+  }
+
+  /** Stores those that are good, and writes down what became of each. */
+  async #take(
+    candidates: readonly Candidate[],
+    owners: Map<OwnerId, OwnerDocument>,
+    result: IngestOutcome[]
+  ): Promise<void> {
+    const fresh: Array<{ at: number; checked: CheckedEnvelope }> = []
+    for (const { at, outcome } of this.#judged(candidates, owners)) {
+      if (outcome.status === 'new') fresh.push({ at, checked: outcome })
+      else result[at] = outcome
+    }
     for (let next = 0; next < fresh.length; ) {
-      // Others have their turn between two transactions.
-      if (next > 0) await setImmediate()
       next = this.commit('process', (update) => {
         const endMs = performance.now() + SLICE_MS
         const seenMs = this.#clock.now()
@@ -131,30 +227,10 @@ export class StoredCatalogue implements Catalogue {
         } while (performance.now() < endMs)
         return taken
       })
+      await this.#search.backpressure()
+      // Others have their turn between two transactions.
+      if (next < fresh.length) await setImmediate()
     }
-    return result
-  }
-
-  /** Checks envelopes in any order against the owners known, those among them included. */
-  check(envelopes: readonly Uint8Array[]): CheckOutcome[] {
-    const owners = new Map<OwnerId, OwnerDocument>()
-    const checkOne = (envelope: Uint8Array): CheckOutcome => {
-      const id = recordIdOf(envelope)
-      if (this.#records.has(id)) return { status: 'known', id }
-      try {
-        const record = verifyRecord(envelope, (owner) => owners.get(owner) ?? this.#document(owner))
-        if (record.kind === 'owner') owners.set(record.owner, record.document)
-        return { status: 'new', envelope, record }
-      } catch (error) {
-        if (!isRefusal(error)) throw error
-        return { status: 'refused', error }
-      }
-    }
-    const checked = envelopes.map((envelope) => ({ envelope, outcome: checkOne(envelope) }))
-    return checked.map(({ envelope, outcome }) => {
-      const orphaned = outcome.status === 'refused' && isRegistryError(outcome.error, 'ERR_OWNER_UNKNOWN')
-      return orphaned && owners.size > 0 ? checkOne(envelope) : outcome
-    })
   }
 
   /** Changes the record set and its views in one transaction, and tells of it once that is committed. */
@@ -279,6 +355,7 @@ export class StoredCatalogue implements Catalogue {
       owner,
       name
     )
+    this.#search.downloaded(owner, name)
   }
 
   downloads(owner: OwnerId, name: PackageName): number {
@@ -299,7 +376,6 @@ export class StoredCatalogue implements Catalogue {
   }
 
   async #rebuild(): Promise<void> {
-    this.#search.clear()
     for (const work of new ViewRebuild(this.#db, this.#records).steps()) {
       this.commit('process', work)
       await setImmediate()
@@ -332,6 +408,10 @@ export class StoredCatalogue implements Catalogue {
       this.#logger?.warn(PART, 'a damaged record could not be dropped', { error: String(error) })
     }
   }
+}
+
+function isOrphan(outcome: IngestOutcome | undefined): boolean {
+  return outcome?.status === 'refused' && isRegistryError(outcome.error, 'ERR_OWNER_UNKNOWN')
 }
 
 /** Whether it is the record that is at fault, and not this store. */

@@ -146,9 +146,10 @@ export function foldDependencies(
   return [...added, ...[...old.difference(fresh)].map((name) => [name, -1] as const)]
 }
 
-/** Order of magnitude: counts that differ less are alike, so that a package is not indexed again with each dependent. */
-export function popularityOf(dependents: number): number {
-  return Math.floor(Math.log2(1 + dependents))
+/** A count by its three leading binary digits, so that a package is not indexed again with each new dependent. */
+export function roundedCount(count: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(count)) - 2)
+  return Math.floor(count / step) * step
 }
 
 function isPrerelease(version: Version): boolean {

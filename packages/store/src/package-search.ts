@@ -68,14 +68,14 @@ export class PackageSearch {
     const { watermark } = await index.open()
     const row = this.#db.get('SELECT coalesce(max(changed), 0) AS newest FROM packages')
     const newest = row === undefined ? 0 : integerOf(row, 'newest')
-    const isAhead = watermark > newest
-    if (options.rebuild || isAhead) index.clear()
-    await this.#replay(index, options.rebuild || isAhead ? 0 : watermark)
+    const isStale = options.rebuild || watermark > newest
+    if (isStale) index.clear()
+    await this.#replay(index, isStale ? 0 : watermark, newest)
   }
 
   /** A transaction was committed that changed how these packages are found; `change` is that of `packages.changed`. */
   changed(packages: Iterable<number>, change: number): void {
-    if (this.#index !== undefined) this.#put(this.#index, packages, change)
+    if (this.#index !== undefined) this.#put(this.#index, packages, { before: change - 1, after: change })
   }
 
   /** Resolves when the index can take more. */
@@ -111,32 +111,31 @@ export class PackageSearch {
     this.#downloads.set(id, 1 + (this.#downloads.get(id) ?? 0))
   }
 
-  async #replay(index: SearchIndex, watermark: number): Promise<void> {
-    let after = [watermark, Number.MAX_SAFE_INTEGER] as const
-    while (true) {
+  /** Puts every package that was changed after the watermark. */
+  async #replay(index: SearchIndex, watermark: number, newest: number): Promise<void> {
+    for (let last = 0, more = true; more; ) {
       const rows = this.#db.all(
-        'SELECT id, changed FROM packages WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?',
-        ...after,
+        'SELECT id FROM packages WHERE id > ? AND changed > ? ORDER BY id LIMIT ?',
+        last,
+        watermark,
         REPLAY_BATCH + 1
       )
-      const batch = rows.slice(0, REPLAY_BATCH)
-      const last = batch.at(-1)
-      if (last === undefined) return
-      after = [integerOf(last, 'changed'), integerOf(last, 'id')]
-      // A change is done with only when all of its packages are.
-      const next = rows[REPLAY_BATCH]
-      const isSplit = next !== undefined && integerOf(next, 'changed') === after[0]
-      this.#put(
-        index,
-        batch.map((row) => integerOf(row, 'id')),
-        isSplit ? after[0] - 1 : after[0]
-      )
+      const packages = rows.slice(0, REPLAY_BATCH).map((row) => integerOf(row, 'id'))
+      more = rows.length > REPLAY_BATCH
+      last = packages.at(-1) ?? last
+      // Only with the last one has the index what there was at the newest change.
+      this.#put(index, packages, { before: watermark, after: more ? watermark : newest })
       await index.backpressure()
       await setImmediate()
     }
   }
 
-  #put(index: SearchIndex, packages: Iterable<number>, change: number): void {
+  /** `before` and `after` are the watermarks without and with all of this. */
+  #put(
+    index: SearchIndex,
+    packages: Iterable<number>,
+    { before, after }: { before: number; after: number }
+  ): void {
     const documents: SearchDocument[] = []
     const unlisted: number[] = []
     for (const id of packages) {
@@ -144,9 +143,8 @@ export class PackageSearch {
       if (document === undefined) unlisted.push(id)
       else documents.push(document)
     }
-    // The first half of a change is not to be taken for the whole.
-    if (documents.length > 0) index.put(documents, unlisted.length === 0 ? change : change - 1)
-    if (unlisted.length > 0) index.remove(unlisted, change)
+    if (documents.length > 0) index.put(documents, unlisted.length === 0 ? after : before)
+    if (unlisted.length > 0) index.remove(unlisted, after)
   }
 
   #document(id: number): SearchDocument | undefined {

@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readRecord } from '@registry/identity'
 import type { Clock, Logger, RecordId, RegistryStore, Release } from '@registry/types'
@@ -15,8 +16,8 @@ import {
   VersionExistsError
 } from './errors.ts'
 import { StoredOutbox } from './outbox.ts'
-import { LinearPackageSearch } from './package-search.ts'
 import { recordKeyOf } from './record-key.ts'
+import { RecordVerifier } from './record-verifier.ts'
 import { migrate } from './schema.ts'
 import type { CheckedEnvelope, ViewUpdate } from './view-update.ts'
 
@@ -30,11 +31,17 @@ export interface RegistryStoreInit {
    * ones stay. @default 600000
    */
   partialMaxIdleMs?: number
+  /** Threads that check the signatures of many records at once, at least 1. @default one less than there are cores */
+  verifyThreads?: number
+  /** Such a thread without work for so long is ended. @default 30000 */
+  verifyThreadIdleMs?: number
 }
 
 export const REGISTRY_STORE_DEFAULTS: Readonly<Required<Omit<RegistryStoreInit, 'dataDir'>>> = Object.freeze({
   quotaBytes: 10 * 1024 ** 3,
-  partialMaxIdleMs: 600_000
+  partialMaxIdleMs: 600_000,
+  verifyThreads: Math.max(1, availableParallelism() - 1),
+  verifyThreadIdleMs: 30_000
 })
 
 export interface RegistryStoreComponents {
@@ -43,7 +50,7 @@ export interface RegistryStoreComponents {
 }
 
 /**
- * A `RegistryStore` in one folder: `catalogue.sqlite` and a file for each large block.
+ * A `RegistryStore` in one folder: `catalogue.sqlite`, the search index in `search`, and a file for each large block.
  *
  * `start` rejects with ERR_DATA_DIR_IN_USE, ERR_STORE_CORRUPT, ERR_NEWER_SCHEMA or ERR_STORAGE. Every other call throws
  * ERR_NOT_RUNNING before `start` and after `stop`, and ERR_STORAGE when the disk refuses; then nothing has changed.
@@ -77,7 +84,8 @@ class FolderStore implements RegistryStore {
     const parts = { ...components, db: this.#db }
     this.catalogue = new StoredCatalogue({
       ...parts,
-      search: (views) => new LinearPackageSearch(this.#db, views),
+      searchFolder: join(init.dataDir, 'search'),
+      verifier: new RecordVerifier(init, components.clock),
       onDamage: () => this.#suspect()
     })
     this.blobs = new StoredBlobs(init, { ...parts, files: this.#files })
@@ -97,10 +105,7 @@ class FolderStore implements RegistryStore {
     const running = this.#running
     if (running !== undefined) {
       this.#running = undefined
-      this.#stopped = running.swept.then(() => {
-        this.#db.close()
-        running.unlock()
-      })
+      this.#stopped = this.#close(running)
     }
     await this.#stopped
   }
@@ -112,15 +117,24 @@ class FolderStore implements RegistryStore {
     try {
       await this.#open()
     } catch (error) {
-      this.#db.close()
-      unlock()
+      await this.#close({ unlock })
       throw error
     }
     this.#running = { unlock, swept: this.blobs.sweep() }
   }
 
+  async #close({ unlock, swept }: { unlock: () => void; swept?: Promise<void> }): Promise<void> {
+    try {
+      await this.catalogue.close()
+      await swept
+    } finally {
+      this.#db.close()
+      unlock()
+    }
+  }
+
   async publish(envelopes: readonly Uint8Array[]): Promise<RecordId[]> {
-    const checked = envelopes.length === 0 ? [] : this.catalogue.check(envelopes)
+    const checked = await this.catalogue.check(envelopes)
     const refused = checked.find((outcome) => outcome.status === 'refused')
     if (refused !== undefined) throw refused.error
     return this.catalogue.commit('power', (update) =>

@@ -130,7 +130,9 @@ export class ViewUpdate {
     if (member.kind === 'owner') {
       this.added.owners -= this.#db.run('DELETE FROM owners WHERE record = ?', integerOf(row, 'number'))
     } else {
-      this.refold(member.owner, parsePackageName(textOf(row, 'name')))
+      const about = this.#package({ owner: member.owner, name: parsePackageName(textOf(row, 'name')) })
+      about.stale = true
+      about.attested = true
     }
   }
 
@@ -307,7 +309,7 @@ export class ViewUpdate {
     this.#nextPackage += 1
     return {
       ...{ id, owner, name, place: placeOf(name), stored: false, known: false },
-      ...{ latest: undefined, live: 0, plain: true, stale: false },
+      ...{ latest: undefined, live: 0, plain: true, stale: false, attested: false },
       before: { latest: undefined, live: 0, plain: true }
     }
   }
@@ -376,20 +378,19 @@ export class ViewUpdate {
   }
 
   #store(about: FoldedPackage, dependents: Map<string, number>): void {
-    const { id, owner, name, place, latest, live, plain, before } = about
+    const { id, owner, name, place, latest, live, plain, attested, before } = about
     const moved = latest?.number !== before.latest
-    if (moved) {
-      this.#countDependencies(about, dependents)
-      this.changed.add(id)
-    }
+    if (moved) this.#countDependencies(about, dependents)
+    const refound = moved || (attested && latest !== undefined)
+    if (refound) this.changed.add(id)
     this.added.releases += live - before.live
     this.added.packages += Number(latest !== undefined) - Number(before.latest !== undefined)
     if (!about.stored) {
       this.#db.run(
         `INSERT INTO packages (id, owner, name, place, latest, live, plain, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-        ...[id, owner, name, place, latest?.number ?? null, live, Number(plain), moved ? this.#change : 0]
+        ...[id, owner, name, place, latest?.number ?? null, live, Number(plain), refound ? this.#change : 0]
       )
-    } else if (moved) {
+    } else if (refound) {
       this.#db.run(
         'UPDATE packages SET latest = ?, live = ?, plain = ?, changed = ? WHERE id = ?',
         ...[latest?.number ?? null, live, Number(plain), this.#change, id]
@@ -479,7 +480,7 @@ function storedPackage(owner: OwnerId, name: PackageName, row: Row): FoldedPacka
     ...{ id: integerOf(row, 'id'), owner, name, place: integerOf(row, 'place'), stored: true, known: true },
     latest:
       number === undefined || dangling ? undefined : { number, version: parseVersion(textOf(row, 'field')) },
-    ...{ live, plain, stale: dangling },
+    ...{ live, plain, stale: dangling, attested: false },
     before: { latest: number, live, plain }
   }
 }
