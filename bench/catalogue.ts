@@ -7,7 +7,7 @@ import { checkRecord, recordIdOf } from '@registry/identity'
 import { registryStore } from '@registry/store'
 import { systemClock } from '@registry/timing'
 import type { Benchmark, Report, RunOptions } from './benchmark.ts'
-import { type Helper, startHelper } from './child.ts'
+import { type Helper, isEvent, isOfKind, type OfKind, obeyed, startHelper } from './child.ts'
 import { folderBytes } from './folder-size.ts'
 import { opamPackages } from './opam-catalogue.ts'
 import type { PackageDocument } from './package-documents.ts'
@@ -209,8 +209,9 @@ async function measureRestarts(
     `memory-per-release-${label}`,
     'ours',
     'B',
-    memory.map((bytes) => (bytes - emptyBytes) / count)
+    memory.map((bytes) => Math.max(0, bytes - emptyBytes) / count)
   )
+  await running.obey({ kind: 'close' }, 'closed', signal)
   await running.stop()
   report.spread(`disk-per-release-${label}`, 'ours', 'B', [(await folderBytes(dataDir)) / count])
 }
@@ -256,14 +257,12 @@ function rawRate(
   }
 }
 
-type EventOf<Kind extends StoreEvent['kind']> = Extract<StoreEvent, { kind: Kind }>
-
 interface StoreProcess {
   obey<Kind extends StoreEvent['kind']>(
     command: StoreCommand,
     kind: Kind,
     signal: AbortSignal
-  ): Promise<EventOf<Kind>>
+  ): Promise<OfKind<StoreEvent, Kind>>
   /** Lets it take in records, kills it once so many are acknowledged, and resolves to how many releases that makes. */
   churnThenKill(records: number, signal: AbortSignal): Promise<number>
   stop(): Promise<void>
@@ -272,7 +271,7 @@ interface StoreProcess {
 async function startedStore(
   dataDir: string,
   signal: AbortSignal
-): Promise<{ process: StoreProcess; started: EventOf<'started'> }> {
+): Promise<{ process: StoreProcess; started: OfKind<StoreEvent, 'started'> }> {
   const process = storeProcess({ dataDir })
   try {
     return { process, started: await process.obey({ kind: 'start' }, 'started', signal) }
@@ -286,21 +285,11 @@ function storeProcess(init: StoreInit): StoreProcess {
   const helper: Helper<StoreCommand, StoreEvent> = startHelper<StoreCommand, StoreEvent>(
     'store-process.ts',
     init,
-    isStoreEvent,
+    isEvent,
     { nodeArguments: ['--expose-gc'] }
   )
-  const obey = async <Kind extends StoreEvent['kind']>(
-    command: StoreCommand,
-    kind: Kind,
-    signal: AbortSignal
-  ): Promise<EventOf<Kind>> => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(STEP_LIMIT_MS)])
-    const told = helper.next(isStoreEvent, limit)
-    helper.tell(command)
-    const event = await told
-    if (isOf(event, kind)) return event
-    throw new Error(`the store: ${event.kind === 'failed' ? event.message : event.kind}`)
-  }
+  const obey: StoreProcess['obey'] = (command, kind, signal) =>
+    obeyed(helper, command, kind, AbortSignal.any([signal, AbortSignal.timeout(STEP_LIMIT_MS)]))
   return {
     obey,
     churnThenKill: async (records, signal) => {
@@ -308,7 +297,7 @@ function storeProcess(init: StoreInit): StoreProcess {
       const until = releases + records
       while (releases < until) {
         const event = await helper.next(
-          (one): one is EventOf<'acknowledged'> => isOf(one, 'acknowledged'),
+          (one): one is OfKind<StoreEvent, 'acknowledged'> => isOfKind(one, 'acknowledged'),
           signal
         )
         releases = event.releases
@@ -318,12 +307,4 @@ function storeProcess(init: StoreInit): StoreProcess {
     },
     stop: () => helper.stop()
   }
-}
-
-function isOf<Kind extends StoreEvent['kind']>(event: StoreEvent, kind: Kind): event is EventOf<Kind> {
-  return event.kind === kind
-}
-
-function isStoreEvent(value: unknown): value is StoreEvent {
-  return typeof value === 'object' && value !== null && 'kind' in value
 }

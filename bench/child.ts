@@ -99,3 +99,40 @@ export function startHelper<Command extends Serializable, Event>(
     }
   }
 }
+
+/**
+ * Tells a helper that does one thing after the other what to do, and resolves to what it tells next.
+ *
+ * @throws what it tells as `message` when that is of another kind
+ */
+export async function obeyed<
+  Command extends Serializable,
+  Event extends { kind: string },
+  Kind extends Event['kind']
+>(
+  helper: Helper<Command, Event>,
+  command: Command,
+  kind: Kind,
+  signal: AbortSignal
+): Promise<OfKind<Event, Kind>> {
+  const told = helper.next((event): event is Event => event.kind !== '', signal)
+  helper.tell(command)
+  const event = await told
+  if (isOfKind(event, kind)) return event
+  throw new Error('message' in event ? String(event.message) : `it told ${event.kind} in place of ${kind}`)
+}
+
+/** What is of one kind, of the events or the commands of a helper. */
+export type OfKind<Event, Kind> = Extract<Event, { kind: Kind }>
+
+export function isOfKind<Event extends { kind: string }, Kind extends Event['kind']>(
+  event: Event,
+  kind: Kind
+): event is OfKind<Event, Kind> {
+  return event.kind === kind
+}
+
+/** Whether it is an event at all; which ones there are, the helper's own module says. */
+export function isEvent<Event extends { kind: string }>(value: unknown): value is Event {
+  return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string'
+}

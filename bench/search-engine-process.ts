@@ -1,4 +1,4 @@
-import { type Helper, ProcessEndedError, startHelper } from './child.ts'
+import { type Helper, isEvent, type OfKind, obeyed, ProcessEndedError, startHelper } from './child.ts'
 import type { SubjectCommand, SubjectEvent, SubjectInit } from './search-subject.ts'
 
 const MIB = 2 ** 20
@@ -9,8 +9,6 @@ const DOCUMENTS_BYTES = 2 * 2 ** 30
 /** A call that is under way when its time is over is waited for this much longer. */
 const GRACE_MS = 60_000
 
-type EventOf<Kind extends SubjectEvent['kind']> = Extract<SubjectEvent, { kind: Kind }>
-
 interface NotBuilt {
   kind: 'not-installed' | 'over-time' | 'over-memory'
   limit?: { value: number; unit: string }
@@ -19,39 +17,36 @@ interface NotBuilt {
 /** A search engine in a process of its own. */
 export interface EngineProcess {
   /** Indexes everything, or says why it cannot. */
-  build(signal: AbortSignal): Promise<EventOf<'built'> | NotBuilt>
+  build(signal: AbortSignal): Promise<OfKind<SubjectEvent, 'built'> | NotBuilt>
   /** Loads from its files what another process built there. */
-  open(signal: AbortSignal): Promise<EventOf<'opened'>>
-  ask(options: Omit<CommandOf<'ask'>, 'kind'>, signal: AbortSignal): Promise<EventOf<'asked'>>
-  live(options: Omit<CommandOf<'live'>, 'kind'>, signal: AbortSignal): Promise<EventOf<'lived'>>
+  open(signal: AbortSignal): Promise<OfKind<SubjectEvent, 'opened'>>
+  ask(
+    options: Omit<OfKind<SubjectCommand, 'ask'>, 'kind'>,
+    signal: AbortSignal
+  ): Promise<OfKind<SubjectEvent, 'asked'>>
+  live(
+    options: Omit<OfKind<SubjectCommand, 'live'>, 'kind'>,
+    signal: AbortSignal
+  ): Promise<OfKind<SubjectEvent, 'lived'>>
   stop(): Promise<void>
 }
-
-type CommandOf<Kind extends SubjectCommand['kind']> = Extract<SubjectCommand, { kind: Kind }>
 
 export function startEngine(init: Omit<SubjectInit, 'memoryLimitBytes'>): EngineProcess {
   const memoryLimitBytes = MEMORY_LIMIT_BYTES + DOCUMENTS_BYTES
   const helper: Helper<SubjectCommand, SubjectEvent> = startHelper<SubjectCommand, SubjectEvent>(
     'search-subject.ts',
     { ...init, memoryLimitBytes } satisfies SubjectInit,
-    isSubjectEvent,
+    isEvent,
     { nodeArguments: ['--expose-gc', `--max-old-space-size=${Math.floor(memoryLimitBytes / MIB)}`] }
   )
-  const obeyed = async (command: SubjectCommand, signal: AbortSignal): Promise<SubjectEvent> => {
-    const told = helper.next(isSubjectEvent, signal)
-    helper.tell(command)
-    return await told
-  }
-  const expected = async <Kind extends SubjectEvent['kind']>(
+  const expected = <Kind extends SubjectEvent['kind']>(
     kind: Kind,
     command: SubjectCommand,
     timeLimitMs: number,
     signal: AbortSignal
-  ): Promise<EventOf<Kind>> => {
+  ): Promise<OfKind<SubjectEvent, Kind>> => {
     const limit = AbortSignal.timeout(timeLimitMs + GRACE_MS)
-    const event = await obeyed(command, AbortSignal.any([signal, limit]))
-    if (isOf(event, kind)) return event
-    throw new Error(`${init.engine}: ${event.kind === 'failed' ? event.message : event.kind}`)
+    return obeyed(helper, command, kind, AbortSignal.any([signal, limit]))
   }
   return {
     build: async (signal) => {
@@ -61,7 +56,9 @@ export function startEngine(init: Omit<SubjectInit, 'memoryLimitBytes'>): Engine
         limit: { value: MEMORY_LIMIT_BYTES / MIB, unit: 'MiB' }
       } as const
       try {
-        const event = await obeyed({ kind: 'build' }, AbortSignal.any([signal, limit]))
+        const told = helper.next(isEvent<SubjectEvent>, AbortSignal.any([signal, limit]))
+        helper.tell({ kind: 'build' })
+        const event = await told
         if (event.kind === 'built') return event
         if (event.kind === 'failed' && event.why === 'not-installed') return { kind: event.why }
         if (event.kind === 'failed' && event.why === 'over-memory') return overMemory
@@ -78,12 +75,4 @@ export function startEngine(init: Omit<SubjectInit, 'memoryLimitBytes'>): Engine
     live: (options, signal) => expected('lived', { kind: 'live', ...options }, options.durationMs, signal),
     stop: () => helper.stop()
   }
-}
-
-function isOf<Kind extends SubjectEvent['kind']>(event: SubjectEvent, kind: Kind): event is EventOf<Kind> {
-  return event.kind === kind
-}
-
-function isSubjectEvent(value: unknown): value is SubjectEvent {
-  return typeof value === 'object' && value !== null && 'kind' in value
 }

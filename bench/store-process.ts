@@ -24,6 +24,8 @@ export type StoreCommand =
   | { kind: 'live'; texts: string[]; durationMs: number; publishesPerSecond: number }
   /** Takes in one record after the other, until it is killed. */
   | { kind: 'churn' }
+  /** Stops as a store does that is asked to. */
+  | { kind: 'close' }
 
 export type StoreEvent =
   | {
@@ -45,6 +47,7 @@ export type StoreEvent =
       stall?: Stall
     }
   | { kind: 'acknowledged'; releases: number }
+  | { kind: 'closed' }
   | { kind: 'failed'; message: string }
 
 const init: StoreInit = JSON.parse(process.argv[2] ?? '')
@@ -69,6 +72,9 @@ async function obey(command: StoreCommand): Promise<StoreEvent> {
       return await live(command)
     case 'churn':
       return await churn()
+    case 'close':
+      await opened.stop()
+      return { kind: 'closed' }
   }
 }
 

@@ -73,7 +73,7 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
   it('lists what it has and explains itself', async () => {
     const listed = await bench(['--list'])
     expect(listed.code).toBe(0)
-    for (const name of ['network', 'exchange', 'store', 'catalogue', 'search', 'sync'])
+    for (const name of ['network', 'exchange', 'store', 'catalogue', 'search', 'sync', 'replication'])
       expect(listed.stdout).toContain(`  ${name} `)
     const explained = await bench(['--help'])
     expect(explained.code).toBe(0)
@@ -167,5 +167,22 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
     for (const case_ of ['round-trips', 'bytes', 'cpu-asking', 'cpu-answering']) {
       expect(found).toContain(`${case_}-2k-100 ours median/negentropy`)
     }
+  })
+
+  it('measures real peers that become equal, one of which begins with nothing', async ({ skip }) => {
+    corpusOrSkip('opam', skip)
+    const folder = await mkdtemp(join(tmpdir(), 'registry-bench-smoke-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const ended = await bench(['replication', '--quick', '--json'], { TMPDIR: folder })
+    const found = figures(expectRows(ended, 'replication'))
+    expect(found).toEqual(
+      expect.arrayContaining([
+        'round-trips-500-0 ours median',
+        'bytes-beside-records-500-10 ours median',
+        'cold-start-rate-500 ours median/ingest-alone'
+      ])
+    )
+    expect(await readdir(folder)).toEqual([])
+    expect((await commandLines()).filter((line) => line.includes(folder))).toEqual([])
   })
 })
