@@ -18,7 +18,8 @@ export const SECURITY_DEFAULTS: Readonly<SecurityConfig> = Object.freeze({
  */
 export function defaultConfig(): PeerConfig {
   const { protocolName: _, ...dht } = BEHAVIOUR_DEFAULTS.dht
-  const { network, bootstrap, gossipsub, sync, catalogue, limits } = BEHAVIOUR_DEFAULTS
+  const { shards: __, ...catalogue } = BEHAVIOUR_DEFAULTS.catalogue
+  const { network, bootstrap, gossipsub, sync, limits } = BEHAVIOUR_DEFAULTS
   return {
     network: {
       ...network,
@@ -31,7 +32,7 @@ export function defaultConfig(): PeerConfig {
     dht,
     gossipsub: { ...gossipsub },
     sync: { ...sync },
-    catalogue: { ...catalogue },
+    catalogue,
     storage: { quotaBytes: REGISTRY_STORE_DEFAULTS.quotaBytes },
     limits: { ...limits, maxPackageBytes: REGISTRY_DEFAULTS.maxPackageBytes }
   }

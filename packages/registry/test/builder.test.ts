@@ -95,6 +95,8 @@ describe('the builder', () => {
           limits: { recordsPerSecondPerPeer: 3 }
         })
         .withConfig({ security: { keyType: 'Secp256k1' }, sync: { intervalMs: 500 }, dht: { server: false } })
+        .withConfig({ catalogue: { shardBits: 2 } })
+        .withConfig({ catalogue: { shards: [1, 3] } })
         .withListenAddresses(['/ip4/127.0.0.1/tcp/0'])
         .withBootstrapNodes([{ peerId: '12D3KooWExample', address: '/ip4/192.0.2.1/tcp/4001' }])
         .withNetwork('private')
@@ -119,6 +121,7 @@ describe('the builder', () => {
       bootstrap: { nodes: [{ peerId: '12D3KooWExample', address: '/ip4/192.0.2.1/tcp/4001' }] },
       gossipsub: { meshSize: 5 },
       sync: { intervalMs: 500 },
+      catalogue: { shardBits: 2, shards: [1, 3] },
       dht: { server: false },
       limits: { recordsPerSecondPerPeer: 3 },
       datastorePath: join(dataDir, 'libp2p')
@@ -153,6 +156,7 @@ describe('the builder', () => {
     expect(defaultConfig()).toMatchObject({
       network: { ...BEHAVIOUR_DEFAULTS.network },
       security: { noiseEnabled: true, keyType: 'Ed25519' },
+      catalogue: { mode: 'full', shardBits: 0 },
       storage: { quotaBytes: 10 * 1024 ** 3 },
       limits: { maxPackageBytes: 512 * 1024 ** 2 }
     })

@@ -63,8 +63,12 @@ describe('publishing and getting', { timeout: 120_000 }, () => {
     expect(newer).toMatchObject({ owner: receipt?.owner, version: '1.1.0' })
 
     const { owner, cid, integrity } = receipt ?? {}
+    const path1 = inFolder('team-kit-1.0.0.tgz')
     expect(await place.json('get', '@team/kit@1.0.0', ...AT)).toEqual([
-      { owner, name: '@team/kit', version: '1.0.0', cid, integrity, path: inFolder('team-kit-1.0.0.tgz') }
+      {
+        ...{ owner, name: '@team/kit', version: '1.0.0', cid, integrity, path: path1 },
+        completeness: expect.objectContaining({ state: 'alone' })
+      }
     ])
     // The very same file is no reason to fail; another one is.
     await place.json('get', '@team/kit@1.0.0', ...AT)
@@ -148,6 +152,8 @@ describe('looking for packages', { timeout: 60_000 }, () => {
   it('searches by words, with the fields that scripts rely on', async () => {
     const [answer] = await place.json('search', 'painter', ...AT)
     expect(answer).toEqual({
+      total: 1,
+      completeness: { state: 'alone', comparedAtMs: null, agreeing: 0, compared: 0, askedHolders: 0 },
       results: [
         {
           owner: expect.stringMatching(/^bafyrei/),
@@ -159,10 +165,12 @@ describe('looking for packages', { timeout: 60_000 }, () => {
         }
       ]
     })
-    expect(await place.json('search', 'nothing-like-it', ...AT)).toEqual([{ results: [] }])
+    const [none] = await place.json('search', 'nothing-like-it', ...AT)
+    expect(none).toMatchObject({ results: [], total: 0 })
     const [limited] = await place.json('search', '--limit', '1', ...AT)
     expect(limited?.results).toHaveLength(1)
-    expect(await place.json('search', '--tags', 'none', ...AT)).toEqual([{ results: [] }])
+    const [untagged] = await place.json('search', '--tags', 'none', ...AT)
+    expect(untagged).toMatchObject({ results: [] })
   })
 
   it('shows the words of others without what would steer a terminal', async () => {
@@ -189,6 +197,35 @@ describe('looking for packages', { timeout: 60_000 }, () => {
     }
     expect(names).toEqual([...new Set(names)].sort())
     expect(names).toEqual(expect.arrayContaining(['painter', 'runner']))
+  })
+
+  it('finds by filters in the text, in pages, and takes a score apart', async () => {
+    const search = ['search', 'category:uncategorized', 'license:MIT', '--limit', '1', ...AT]
+    const filtered = await place.run(...search)
+    expect(filtered.stdout).toMatch(/\n\d+ packages in all\. Complete as far as this peer knows/)
+    const cursor = /More: the same with --after (\S+)/.exec(filtered.stdout)?.[1] ?? ''
+    const [next] = await place.json(...search, '--after', cursor)
+    expect(next?.results).toHaveLength(1)
+    expect(await place.refusal('search', 'else', '--after', cursor, ...AT)).toMatchObject({
+      code: 'ERR_INVALID_CURSOR'
+    })
+    const { stdout } = await place.run('search', 'paintr', '--explain', '--facets', ...AT)
+    expect(stdout).toMatch(/painter +2\.0\.0/)
+    expect(stdout).toMatch(/paintr: painter in the name \(typo\) +idf/)
+    expect(stdout).toMatch(/× [\d.]+ +quality +dependents/)
+    expect(stdout).toMatch(/license +MIT 1/)
+  })
+
+  it('says what may be meant by what is not there', async () => {
+    expect(await place.refusal('get', 'painter@9', ...AT)).toMatchObject({
+      exit: 3,
+      message: 'painter@9 is not known to this peer; there is 2.0.0',
+      details: { versions: ['2.0.0'] }
+    })
+    expect(await place.refusal('show', 'paintr', ...AT)).toMatchObject({
+      exit: 3,
+      hint: 'Did you mean painter? Else: registry sync'
+    })
   })
 
   it.each([['get'], ['show'], ['versions']])('%s of what nobody published ends with 3', async (verb) => {

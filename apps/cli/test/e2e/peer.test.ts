@@ -61,17 +61,21 @@ describe('without a peer', { timeout: 60_000 }, () => {
     const [healthy] = await place.json('doctor', '--data-dir', 'healthy')
     const checks: Array<{ check: string; status: string; hint?: string }> = healthy?.checks ?? []
     expect(checks.map(({ check }) => check)).toEqual([
-      ...['node', 'configuration', 'data folder', 'free space', 'peer key', 'owner key', 'peer'],
-      ...['HTTP port', 'multicast']
+      ...['node', 'configuration', 'data folder', 'free space', 'catalogue', 'peer key', 'owner key'],
+      ...['peer', 'HTTP port', 'multicast']
     ])
     expect(checks.filter(({ status }) => status === 'fail')).toEqual([])
 
     await mkdir(join(place.folder, 'ill'))
     await writeFile(join(place.folder, 'ill/identity.key'), 'not a key')
     await writeFile(join(place.folder, 'ill/config.toml'), 'not toml')
+    await writeFile(join(place.folder, 'ill/catalogue.sqlite'), 'no database, but a text of some length')
     const { code, stdout, stderr } = await place.run('doctor', '--data-dir', 'ill')
-    expect([code, stderr]).toEqual([1, expect.stringContaining('configuration, peer key')])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('configuration, catalogue, peer key')])
     expect(stdout).toMatch(/✗ configuration .*line 1/s)
+    expect(stdout).toMatch(
+      /✗ catalogue .*catalogue\.sqlite cannot be used: file is not a database\.\n +Hint: Move it/
+    )
     expect(stdout).toMatch(/✗ peer key .*identity\.key.*\n +Hint: /)
   })
 })
