@@ -8,6 +8,8 @@ const MAX_LABELS = 64
 /** Words of a package that keep their order, for phrases. */
 const MAX_STREAM_LENGTH = 256
 const MAX_SYNOPSIS_LENGTH = 240
+/** An address says where something is, not what it is. */
+const ADDRESS = /\b[a-z]+:\/\/\S+/gi
 
 /** The impact of a word: how much it says of the package that it stands there. Below 256. */
 const IMPACT = Object.freeze({
@@ -57,7 +59,7 @@ export function analyse(document: SearchDocument): AnalysedDocument {
   const terms = new Map<string, number>()
   const stream: number[] = []
   addName(terms, stream, document.name)
-  const text = cut(document.description, MAX_TEXT_LENGTH)
+  const text = cut(document.description, MAX_TEXT_LENGTH).replace(ADDRESS, ' ')
   const synopsisLength = synopsisLengthOf(text)
   addText(terms, stream, text.slice(0, synopsisLength), IMPACT.synopsis)
   addText(terms, stream, text.slice(synopsisLength), IMPACT.description)

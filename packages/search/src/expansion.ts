@@ -2,7 +2,6 @@ import type { TermMatch } from '@registry/types'
 import { termOf, wordOfTerm } from './analysis.ts'
 import { editDistance } from './edit-distance.ts'
 import { IN_NAME, IN_TEXT, type Part, type Side } from './part.ts'
-import { BLOCK_SHIFT } from './segment.ts'
 import { gramHashOf, signatureOf } from './term-writer.ts'
 import { stemLengthOf } from './words.ts'
 
@@ -216,8 +215,8 @@ function containingTerms(parts: readonly Part[], text: string): string[] {
     }
     const best = new BestOfPart(part, IN_NAME, MAX_CONTAINING)
     for (let index = start; index < start + length; index += 1) {
-      const firstTerm = (arrays.gramBlocks[index] ?? 0) << BLOCK_SHIFT
-      const end = Math.min(counts.terms, firstTerm + (1 << BLOCK_SHIFT))
+      const firstTerm = (arrays.gramBlocks[index] ?? 0) << counts.blockShift
+      const end = Math.min(counts.terms, firstTerm + (1 << counts.blockShift))
       for (let term = firstTerm; term < end; term += 1) {
         if (((arrays.signatures[term] ?? 0) & signature) >>> 0 !== signature || !best.mayTake(term)) continue
         if (part.segment.termOf(term).indexOf(text) > 0) best.take(term)

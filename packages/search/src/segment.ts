@@ -3,9 +3,6 @@ const FORMAT = 1
 const HEADER_LENGTH = 16
 export const HEADER_BYTES: number = HEADER_LENGTH * 4
 
-/** Terms to a block of the index of trigrams. */
-export const BLOCK_SHIFT = 4
-
 /** How long each part of a segment is, in elements. */
 export interface SegmentCounts {
   documents: number
@@ -20,6 +17,8 @@ export interface SegmentCounts {
   /** A power of two. */
   gramBuckets: number
   gramBlocks: number
+  /** A block of the index of trigrams is two to this many terms. */
+  blockShift: number
   removed: number
 }
 
@@ -47,7 +46,7 @@ export interface SegmentArrays {
   postings: Uint32Array
   gramStart: Uint32Array
   /** Blocks of terms of names in which a trigram is. */
-  gramBlocks: Uint32Array
+  gramBlocks: Uint16Array
   /** Packages that were removed when this segment was the newest, rising. */
   removed: Uint32Array
   /** The most that `impact · quality` is in a list, two for each term. */
@@ -88,8 +87,8 @@ function layoutOf(counts: SegmentCounts): Layout {
     listStart: place(2 * terms + 1, 4),
     postings: place(counts.postings, 4),
     gramStart: place(counts.gramBuckets + 1, 4),
-    gramBlocks: place(counts.gramBlocks, 4),
     removed: place(counts.removed, 4),
+    gramBlocks: place(counts.gramBlocks, 2),
     best: place(2 * terms, 2),
     providers: place(documents, 2),
     stream: place(counts.streamHashes, 2),
@@ -125,7 +124,7 @@ function arraysOf(buffer: SharedArrayBuffer, layout: Layout): SegmentArrays {
     listStart: u32(layout.listStart),
     postings: u32(layout.postings),
     gramStart: u32(layout.gramStart),
-    gramBlocks: u32(layout.gramBlocks),
+    gramBlocks: u16(layout.gramBlocks),
     removed: u32(layout.removed),
     best: u16(layout.best),
     providers: u16(layout.providers),
@@ -151,6 +150,7 @@ const COUNT_NAMES = [
   'postings',
   'gramBuckets',
   'gramBlocks',
+  'blockShift',
   'removed'
 ] as const
 
@@ -305,5 +305,6 @@ const NO_COUNTS: SegmentCounts = Object.freeze({
   postings: 0,
   gramBuckets: 0,
   gramBlocks: 0,
+  blockShift: 0,
   removed: 0
 })

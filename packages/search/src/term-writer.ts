@@ -1,4 +1,4 @@
-import { allocateSegment, BLOCK_SHIFT, type SegmentArrays } from './segment.ts'
+import { allocateSegment, type SegmentArrays } from './segment.ts'
 import { stemLengthOf } from './words.ts'
 
 /** Added to a quality, so that the product with it orders as the one with `factorOf` does, in whole numbers. */
@@ -6,6 +6,9 @@ const QUALITY_BASE = 85
 const MIN_BUCKETS = 16
 const MAX_BUCKETS = 32_768
 const GRAM_LENGTH = 3
+/** A block has at least so many terms, as a power of two, and more where there would be too many blocks for 16 bits. */
+const MIN_BLOCK_SHIFT = 4
+const MAX_BLOCKS = 65_536
 
 /** What an impact counts in a document of this quality, in whole numbers below 65,536. */
 export function weightedImpact(impact: number, quality: number): number {
@@ -113,6 +116,7 @@ export class TermWriter {
       postings: this.#postings.length,
       gramBuckets: grams.start.length - 1,
       gramBlocks: grams.blocks.length,
+      blockShift: grams.blockShift,
       removed: counts.removed
     })
     const { arrays } = segment
@@ -159,8 +163,10 @@ function gramsOf(
   texts: Uint8Array,
   termStart: Uint32Array,
   listStart: Uint32Array
-): { start: Uint32Array; blocks: Uint32Array } {
+): { start: Uint32Array; blocks: Uint16Array; blockShift: number } {
   const terms = termStart.length - 1
+  let blockShift = MIN_BLOCK_SHIFT
+  while (terms >>> blockShift >= MAX_BLOCKS) blockShift += 1
   let buckets = MIN_BUCKETS
   while (buckets < MAX_BUCKETS && buckets * 2 < terms) buckets *= 2
   const lastBlock = new Int32Array(buckets)
@@ -168,7 +174,7 @@ function gramsOf(
     lastBlock.fill(-1)
     for (let term = 0; term < terms; term += 1) {
       if ((listStart[2 * term + 1] ?? 0) === (listStart[2 * term] ?? 0)) continue
-      const block = term >>> BLOCK_SHIFT
+      const block = term >>> blockShift
       const end = (termStart[term + 1] ?? 0) - GRAM_LENGTH
       for (let index = termStart[term] ?? 0; index <= end; index += 1) {
         const hash = gramHashOf(texts[index] ?? 0, texts[index + 1] ?? 0, texts[index + 2] ?? 0)
@@ -186,14 +192,14 @@ function gramsOf(
   for (let bucket = 0; bucket < buckets; bucket += 1) {
     start[bucket + 1] = (start[bucket + 1] ?? 0) + (start[bucket] ?? 0)
   }
-  const blocks = new Uint32Array(start[buckets] ?? 0)
+  const blocks = new Uint16Array(start[buckets] ?? 0)
   const next = start.slice()
   each((bucket, block) => {
     const place = next[bucket] ?? 0
     blocks[place] = block
     next[bucket] = place + 1
   })
-  return { start, blocks }
+  return { start, blocks, blockShift }
 }
 
 /** A growing list of 32-bit numbers. */

@@ -1,6 +1,6 @@
 const MAX_WORD_LENGTH = 64
-/** A run of letters, digits and marks; where two letters of a script without spaces meet, the run goes on. */
-const RUN = /[\p{L}\p{N}\p{M}]+/gu
+/** A run of letters, digits and marks. A hyphen between a letter and a digit, or after a lone letter, is inside it. */
+const RUN = /(?<![\p{L}\p{N}\p{M}])(?:\p{L}-(?=\p{L}))?(?:[\p{L}\p{N}\p{M}]+(?:(?<=\p{L})-(?=\p{N}))?)+/gu
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u
 const UNSPACED_PARTS =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}ー々]\p{M}*|[^\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}ー々]+/gu
@@ -38,6 +38,9 @@ const SEPARATOR = 0
 const DIGIT = 1
 const LOWER = 2
 const UPPER = 3
+/** A hyphen inside a word. */
+const JOINT = 4
+const HYPHEN = 0x2d
 const KINDS: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
   if (code >= 0x30 && code <= 0x39) return DIGIT
   if (code >= 0x61 && code <= 0x7a) return LOWER
@@ -48,32 +51,38 @@ const KINDS: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
 function asciiWordsOf(text: string): string[][] {
   const words: string[][] = []
   const lower = text.toLowerCase()
+  const kindAt = (index: number): number => (index < text.length ? (KINDS[text.charCodeAt(index)] ?? 0) : 0)
   let parts: string[] | undefined
   let start = 0
   let previous = SEPARATOR
+  const endPart = (end: number): void => {
+    if (parts === undefined) {
+      parts = []
+      words.push(parts)
+    }
+    parts.push(lower.slice(start, Math.min(end, start + MAX_WORD_LENGTH)))
+  }
   for (let index = 0; index <= text.length; index += 1) {
-    const kind = index < text.length ? KINDS[text.charCodeAt(index)] : SEPARATOR
+    const kind = kindAt(index)
     if (kind === SEPARATOR) {
-      if (previous !== SEPARATOR) {
-        const part = lower.slice(start, Math.min(index, start + MAX_WORD_LENGTH))
-        if (parts === undefined) words.push([part])
-        else parts.push(part)
+      if (previous === SEPARATOR) continue
+      endPart(index)
+      const isLone = parts?.length === 1 && index - start === 1
+      const next = kindAt(index + 1)
+      const joins = next === DIGIT || (isLone && next > DIGIT)
+      if (previous >= LOWER && joins && text.charCodeAt(index) === HYPHEN) previous = JOINT
+      else {
         parts = undefined
+        previous = SEPARATOR
       }
-    } else if (previous === SEPARATOR) {
-      start = index
-    } else if (
-      kind === UPPER &&
-      (previous !== UPPER || (index + 1 < text.length && KINDS[text.charCodeAt(index + 1)] === LOWER))
-    ) {
-      if (parts === undefined) {
-        parts = []
-        words.push(parts)
-      }
-      parts.push(lower.slice(start, Math.min(index, start + MAX_WORD_LENGTH)))
+      continue
+    }
+    if (previous === SEPARATOR || previous === JOINT) start = index
+    else if (kind === UPPER && (previous !== UPPER || kindAt(index + 1) === LOWER)) {
+      endPart(index)
       start = index
     }
-    previous = kind ?? SEPARATOR
+    previous = kind
   }
   return words
 }
@@ -95,7 +104,8 @@ function partsOf(run: string): string[] {
   return run
     .replace(TURN, '$& ')
     .toLowerCase()
-    .split(' ')
+    .split(/[ -]/)
+    .filter((part) => part !== '')
     .map((part) => part.slice(0, MAX_WORD_LENGTH).toWellFormed())
 }
 
@@ -127,7 +137,10 @@ function unspacedWordsOf(run: string): string[][] {
  * other than a to z are left whole.
  */
 export function stemLengthOf(word: string): number {
-  if (word.length < 4 || !/^[a-z]+$/.test(word)) return word.length
+  if (word.length < 4) return word.length
+  // The next of its kind: `pcre2`, `html5`.
+  if (/^[a-z]{3,}\d$/.test(word)) return stemLengthOf(word.slice(0, -1))
+  if (!/^[a-z]+$/.test(word)) return word.length
   let stem = word
   if (/[^aeiu]ies$/.test(stem)) return Math.max(3, stem.length - 3)
   if (/(ss|x|ch|sh|zz)es$/.test(stem)) stem = stem.slice(0, -2)
