@@ -137,13 +137,20 @@ class FolderStore implements RegistryStore {
     const checked = await this.catalogue.check(envelopes)
     const refused = checked.find((outcome) => outcome.status === 'refused')
     if (refused !== undefined) throw refused.error
-    return this.catalogue.commit('power', (update) =>
-      envelopes.flatMap((envelope, index) => {
-        const outcome = checked[index]
-        const record = outcome?.status === 'new' ? outcome.record : readRecord(envelope)
-        return this.#publishOne(update, { envelope, record })
-      })
-    )
+    const records = envelopes.map((envelope, index) => {
+      const outcome = checked[index]
+      return { envelope, record: outcome?.status === 'new' ? outcome.record : readRecord(envelope) }
+    })
+    return this.catalogue.commit('power', (update) => {
+      const published = records.flatMap((one) => this.#publishOne(update, one))
+      for (const { record } of records) {
+        // Another one of them has taken its place.
+        if (record.kind === 'statement' && !this.catalogue.has(record.id)) {
+          throw new StaleStatementError(record.statement)
+        }
+      }
+      return published
+    })
   }
 
   /** The ID of what is to be announced. */

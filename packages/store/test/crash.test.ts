@@ -43,9 +43,13 @@ it(`loses nothing acknowledged and keeps its index equal to its records, killed 
   const store = await runningStore({ dataDir })
   const published = acknowledged.filter((line) => line.startsWith('published '))
   expect(published.length).toBeGreaterThan(ROUNDS)
+  // A later statement of the field may have taken the place of one.
+  const lastOfField = new Map(
+    acknowledged.filter((line) => line.startsWith('stated ')).map((line) => [line.split(' ')[2], line])
+  )
   for (const line of acknowledged) {
     const [kind, id, cid] = line.split(' ')
-    if (kind === 'started') continue
+    if (kind === 'started' || (kind === 'stated' && lastOfField.get(cid) !== line)) continue
     expect(store.catalogue.record(parseRecordId(id))).toBeDefined()
     if (kind !== 'published') continue
     const content = parseContentId(cid)
@@ -56,11 +60,9 @@ it(`loses nothing acknowledged and keeps its index equal to its records, killed 
     .map(({ record }) => record)
   expect(announced).toEqual(expect.arrayContaining(published.map((line) => line.split(' ')[1])))
 
-  const records = (['owner', 'release'] as const).flatMap((kind) =>
-    store.catalogue
-      .recordIds({ kind, limit: 100_000 })
-      .ids.map((id) => store.catalogue.record(id) ?? expect.fail(id))
-  )
+  const records = store.catalogue
+    .recordIds({ scope: { kind: 'all' }, limit: 100_000 })
+    .ids.map((id) => store.catalogue.record(id) ?? expect.fail(id))
   // Made from the same records without a crash, at a time before all of these were seen.
   const untroubled = await runningStore()
   await untroubled.catalogue.ingest(records)

@@ -6,12 +6,12 @@ import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { manualClock, seededBytes } from '@registry/testing'
-import { Query } from '@registry/types'
+import { parsePackageName, parseVersion, Query } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { REGISTRY_STORE_DEFAULTS, registryStore } from '../src/index.ts'
 import { derivedTables } from './derived-tables.ts'
 import { flipped, pieces, runningStore, temporaryFolder } from './folder-store.ts'
-import { signedBy } from './signed-records.ts'
+import { attested, signedBy, stated } from './signed-records.ts'
 
 const clock = manualClock()
 
@@ -100,7 +100,7 @@ it('refuses every call with ERR_NOT_RUNNING before it is started and after it is
     for (const call of [
       () => store.catalogue.sequence,
       () => store.catalogue.search(new Query(['a'])),
-      () => store.catalogue.recordIds({ kind: 'owner', limit: 1 }),
+      () => store.catalogue.recordIds({ scope: { kind: 'all' }, limit: 1 }),
       () => store.blobs.usage(),
       () => store.outbox.size,
       () => store.outbox.nextDueMs()
@@ -147,15 +147,16 @@ describe('damage on disk', () => {
     const envelope = records[7] ?? expect.fail()
     await flipWhere(join(dataDir, 'catalogue.sqlite'), envelope.subarray(-40))
 
+    const sound = await runningStore()
+    await sound.catalogue.ingest(records)
     const store = await runningStore({ dataDir })
-    const before = store.catalogue.summary()
-    expect(store.catalogue.search(new Query(['some', 'words'], { limit: 100 }))).toHaveLength(19)
+    expect(store.catalogue.search(new Query(['some', 'words'], { limit: 100 })).hits).toHaveLength(19)
     await turn()
-    expect(store.catalogue.summary().records).toBe(before.records - 1)
+    expect(store.catalogue.summary().records).toBe(records.length - 1)
     const [outcome] = await store.catalogue.ingest([envelope])
     expect(outcome).toMatchObject({ status: 'accepted' })
-    expect(store.catalogue.summary()).toEqual(before)
-    expect(store.catalogue.search(new Query(['some', 'words'], { limit: 100 }))).toHaveLength(20)
+    expect(store.catalogue.summary()).toEqual(sound.catalogue.summary())
+    expect(store.catalogue.search(new Query(['some', 'words'], { limit: 100 })).hits).toHaveLength(20)
     expect(store.catalogue.counts().releases).toBe(20)
   })
 
@@ -202,12 +203,7 @@ describe('damage on disk', () => {
     const arrivals = (): unknown[] =>
       store.catalogue
         .changes({ after: 0, limit: 100 })
-        .map(({ sequence, record, firstOfPackage }) => [
-          sequence,
-          record.id,
-          record.firstSeenMs,
-          firstOfPackage
-        ])
+        .map(({ sequence, type, id, seenMs, record }) => [sequence, type, id, seenMs, record.firstSeenMs])
     expect(store.catalogue.packages({ limit: 100 })).toHaveLength(19)
     const before = arrivals()
     await store.stop()
@@ -216,6 +212,32 @@ describe('damage on disk', () => {
     expect(derivedTables(dataDir)).toEqual(sound)
     expect(arrivals()).toEqual(expect.arrayContaining(before))
     expect(arrivals()).toHaveLength(20)
+  })
+
+  it('to a statement or an attestation takes it out of what holds, and lets it be taken again', async () => {
+    const dataDir = await temporaryFolder()
+    const version = parseVersion('1.0.0')
+    const { owner, inception, releases } = await signedBy(0, { version }, { version: '0.9.0' })
+    const yank = await stated(0, { field: 'yank', version, reason: 'Broken' })
+    const review = await attested(0)
+    const first = await runningStore({ dataDir })
+    await first.catalogue.ingest([inception, ...releases, yank, review])
+    await first.stop()
+    for (const damaged of [yank, review]) {
+      await flipWhere(join(dataDir, 'catalogue.sqlite'), damaged.subarray(-40))
+    }
+    const store = await runningStore({ dataDir })
+    const { catalogue } = store
+    const name = parsePackageName('example')
+    expect(catalogue.attestations(owner, name)).toEqual([])
+    expect(catalogue.releases(owner, name).map(({ yanked }) => yanked)).toEqual([undefined, undefined])
+    await turn()
+    expect(catalogue.summary().records).toBe(3)
+    expect(catalogue.latest(owner, name)?.release.version).toBe('1.0.0')
+    const outcomes = await catalogue.ingest([yank, review])
+    expect(outcomes.map(({ status }) => status)).toEqual(['accepted', 'accepted'])
+    expect(catalogue.latest(owner, name)?.release.version).toBe('0.9.0')
+    expect(catalogue.attestations(owner, name)).toHaveLength(1)
   })
 
   it('to any page of the file is never taken for a catalogue', { timeout: 60_000 }, async () => {
@@ -231,7 +253,7 @@ describe('damage on disk', () => {
       await store.start()
       try {
         const { catalogue } = store
-        const hits = catalogue.search(new Query(['some', 'words'], { limit: 100 }))
+        const { hits } = catalogue.search(new Query(['some', 'words'], { limit: 100 }))
         for (const { id, release } of [
           ...catalogue.packages({ limit: 100 }),
           ...hits.map((hit) => hit.record)

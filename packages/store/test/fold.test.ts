@@ -118,7 +118,7 @@ describe('the fold', () => {
     )
   })
 
-  it('says of each record whether it is in the set then', async () => {
+  it('says of each record whether it is in the set then', { timeout: 60_000 }, async () => {
     const pool = await recordPool()
     await fc.assert(
       fc.asyncProperty(anyHistory(pool), async ({ order }) => {
@@ -137,7 +137,9 @@ describe('the fold', () => {
     )
   })
 
-  it('made anew from the records is the one that was kept, with the order of arrival', async () => {
+  it('made anew from the records is the one that was kept, with the order of arrival', {
+    timeout: 60_000
+  }, async () => {
     const pool = await recordPool()
     await fc.assert(
       fc.asyncProperty(anyHistory(pool), async ({ order, cuts }) => {
@@ -263,7 +265,7 @@ it('looks past changes that say nothing yet, however many there are', async () =
   ])
 })
 
-it('gives others their turn while it takes in many records', async () => {
+it('gives others their turn while it takes in many records', { timeout: 60_000 }, async () => {
   const names = Array.from({ length: 1500 }, (_, index) => ({ name: `package-${index}` }))
   const { inception, releases } = await signedBy(0, ...names)
   const { catalogue } = await runningStore()

@@ -25,8 +25,7 @@ for (let count = 0; faults.length < 3 && count < 1000; count++) {
     )
     const { cid: content, size, integrity } = info
     const release = makeRelease({ owner: owner.id, version, content, size, integrity })
-    const results = await store.publish([owner.inception, await signRelease(release, owner.signer)])
-    published.push(...results.map(({ id }) => id))
+    published.push(...(await store.publish([owner.inception, await signRelease(release, owner.signer)])))
   } catch (error) {
     faults.push(isRegistryError(error) ? error.toJSON() : String(error))
   }
