@@ -15,9 +15,11 @@ export {
   PeerFileError,
   PeerUnreachableError,
   PortInUseError,
+  ScopeAbsentError,
   type SyncLimit,
   SyncLimitError,
   TooManyRecordsError,
+  TooManyScopesError,
   TransportUnavailableError
 } from './errors.ts'
 export {
@@ -29,6 +31,7 @@ export {
 export {
   BEHAVIOUR_DEFAULTS,
   type BootstrapInit,
+  type CatalogueInit,
   type DhtInit,
   type GossipsubInit,
   type LimitsInit,
@@ -43,6 +46,7 @@ export {
   type AcceptanceEffect,
   type AcceptanceInit,
   type AcceptanceInput,
+  type AcceptanceOutcome,
   acceptance
 } from './policy/acceptance.ts'
 export {
@@ -68,6 +72,7 @@ export {
   rateLimit
 } from './policy/rate-limit.ts'
 export {
+  type Freshness,
   type Replication,
   type ReplicationEffect,
   type ReplicationInit,

@@ -31,7 +31,7 @@ export interface SnapshotTransfer {
 }
 
 /** With fewer records it is not worth while to look where an earlier transfer has stopped. */
-const MIN_RESUMED_RECORDS = 4096
+const MIN_RESUMED_RECORDS = 1024
 /** Questions in which that place is looked for, each of which halves what is left. */
 const RESUME_QUESTIONS = 7
 const RESUME_SAMPLE = 64

@@ -1,4 +1,4 @@
-import { signRelease } from '@registry/identity'
+import { signAttestation, signRelease, signStatement } from '@registry/identity'
 import {
   type MemoryRegistryStore,
   makeRelease,
@@ -6,7 +6,7 @@ import {
   seededBytes,
   seededOwner
 } from '@registry/testing'
-import type { BlobInfo, OwnerIdentity, Release } from '@registry/types'
+import { type BlobInfo, type OwnerIdentity, parsePackageName, type Release } from '@registry/types'
 
 /** A release by the owner of a seed, with the records others need of it. */
 export interface SignedRelease {
@@ -43,4 +43,27 @@ export async function publish(
   const signed = await signedRelease({ name, content: cid, size, integrity }, seed)
   await store.publish(signed.records)
   return { ...signed, content }
+}
+
+/** The records of a little world of owners, releases, statements that contradict each other, and attestations. */
+export async function worldRecords(owners: number, packages: number): Promise<Uint8Array[]> {
+  const records: Uint8Array[] = []
+  for (let number = 0; number < owners; number++) {
+    const owner = await seededOwner(`world ${number}`)
+    const about = (name: string) => ({ owner: owner.id, name: parsePackageName(name), claimedAtMs: 1 })
+    records.push(owner.inception)
+    for (let at = 0; at < packages; at++) {
+      const name = `package-${at}`
+      const release = makeRelease({ owner: owner.id, name })
+      records.push(await signRelease(release, owner.signer))
+      for (const seq of [1, 2]) {
+        const fact = { field: 'deprecation', version: release.version, message: `for reason ${seq}` } as const
+        records.push(await signStatement({ ...about(name), seq, fact }, owner.signer))
+      }
+      const claim = { claim: 'review', versions: '*', text: `seen ${at}` } as const
+      const attestation = { ...about(name), ...claim, issuer: owner.id }
+      records.push(await signAttestation(attestation, owner.signer))
+    }
+  }
+  return records
 }

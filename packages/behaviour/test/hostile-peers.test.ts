@@ -1,4 +1,4 @@
-import { recordIdOf } from '@registry/identity'
+import { sketch } from '@registry/reconciliation'
 import { describeContent, manualClock, seededBytes } from '@registry/testing'
 import { type ContentId, type PackageProtocolHandlers, Query } from '@registry/types'
 import { describe, expect, it } from 'vitest'
@@ -58,7 +58,7 @@ describe('gossip', () => {
     const say = await gossiping(raw, b)
     for (let number = 0; number < 5; number++) await say(seededBytes(number))
     await eventually(() => expect(b.behaviour.peers()).toEqual([]))
-    await expect(raw.protocol.catalogueSummary(b.behaviour.peerId)).rejects.toMatchObject({
+    await expect(raw.protocol.holdsCatalogue(b.behaviour.peerId)).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE'
     })
   })
@@ -186,7 +186,7 @@ describe('requests', () => {
     const b = await memoryPeer({ clock, init: { limits: { requestsPerSecondPerPeer: 10 } } })
     const [flood, honest] = await Promise.all([rawPeer(), rawPeer()])
     await Promise.all([b.behaviour.connect(flood.address()), b.behaviour.connect(honest.address())])
-    const ask = (raw: RawPeer): Promise<unknown> => raw.protocol.catalogueSummary(b.behaviour.peerId)
+    const ask = (raw: RawPeer): Promise<unknown> => raw.protocol.holdsCatalogue(b.behaviour.peerId)
     const answers = await Promise.allSettled(Array.from({ length: 30 }, () => ask(flood)))
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
     await ask(honest)
@@ -199,7 +199,7 @@ describe('requests', () => {
     const b = await memoryPeer({ clock, init: { limits: { requestsPerSecondPerPeer: 100 } } })
     const raw = await rawPeer()
     await b.behaviour.connect(raw.address())
-    const page = { kind: 'release', limit: 2048 } as const
+    const page = { scope: { kind: 'all' }, limit: 2048 } as const
     const pages = await Promise.allSettled(
       Array.from({ length: 10 }, () => raw.protocol.recordIds(b.behaviour.peerId, page))
     )
@@ -255,20 +255,24 @@ describe('requests', () => {
 })
 
 describe('a synchronisation', () => {
-  const endlessIds = (): Partial<PackageProtocolHandlers> => {
-    let page = 0
+  /** Answers with the symbols of records that there are not. */
+  const inventing = (): Partial<PackageProtocolHandlers> => {
+    const invented = sketch()
+    for (let number = 0; number < 500; number++) invented.add(seededBytes(number, 16))
+    const claimed = { fingerprint: seededBytes('claimed'), records: 500 }
     return {
-      catalogueSummary: async () => ({ fingerprint: new Uint8Array(32), records: 1 }),
-      recordIds: async () => {
-        const ids = Array.from({ length: 100 }, (_, number) => recordIdOf(seededBytes(`${page} ${number}`)))
-        page++
-        return { ids, next: ids[99] ?? recordIdOf(seededBytes('next')) }
-      }
+      compare: async () => ({
+        status: 'different',
+        ...claimed,
+        from: 0,
+        count: 1000,
+        symbols: invented.symbols(0, 1000)
+      })
     }
   }
 
-  it('with a peer that lists records without end is ended, and the peer shut out', async () => {
-    const [b, raw] = await Promise.all([memoryPeer(), rawPeer(endlessIds())])
+  it('with a peer that tells of records that it does not give is ended, and the peer shut out', async () => {
+    const [b, raw] = await Promise.all([memoryPeer(), rawPeer(inventing())])
     await b.behaviour.connect(raw.address())
     await b.behaviour.settled()
     await eventually(() => expect(b.behaviour.peers()).toEqual([]))
@@ -276,36 +280,51 @@ describe('a synchronisation', () => {
   })
 
   it('says why it was ended to who asked for it', async () => {
-    const handlers = endlessIds()
-    const { catalogueSummary } = handlers
-    delete handlers.catalogueSummary
-    const [b, raw] = await Promise.all([memoryPeer(), rawPeer(handlers)])
+    const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
     await b.behaviour.connect(raw.address())
     await b.behaviour.settled()
-    if (catalogueSummary !== undefined) raw.handlers.catalogueSummary = catalogueSummary
+    Object.assign(raw.handlers, inventing())
     await expect(b.behaviour.sync(raw.peerId)).rejects.toMatchObject({
       code: 'ERR_SYNC_LIMIT',
       details: { peerId: raw.peerId, limit: 'refused' }
     })
   })
 
+  it('costs a peer its good name whose symbols are not those of its records', async () => {
+    const [b, raw] = await Promise.all([memoryPeer(), rawPeer()])
+    await b.behaviour.connect(raw.address())
+    await b.behaviour.settled()
+    const before = reputationOf(b, raw) ?? 0
+    const { owner } = await signedRelease({}, 8)
+    await raw.store.catalogue.ingest([owner.inception])
+    const { compare } = raw.handlers
+    raw.handlers.compare = async (...input) => {
+      const answer = await compare(...input)
+      if (answer.status !== 'different') return answer
+      // As a peer answers for which far too much differs.
+      return { ...answer, count: 1, symbols: raw.store.catalogue.sketch({ kind: 'all' }).symbols(0, 1) }
+    }
+    expect(await b.behaviour.sync(raw.peerId)).toMatchObject([{ received: 1, refused: 0 }])
+    expect(reputationOf(b, raw)).toBeLessThan(before)
+  })
+
   it('that failed is tried again after a while', async () => {
     const clock = manualClock()
     const raw = await rawPeer()
-    const { catalogueSummary } = raw.handlers
-    raw.handlers.catalogueSummary = async () => {
+    const { compare } = raw.handlers
+    raw.handlers.compare = async () => {
       throw new Error('not now')
     }
     await raw.store.catalogue.ingest((await signedRelease()).records)
     const b = await memoryPeer({ clock })
     await b.behaviour.connect(raw.address())
     await b.behaviour.settled()
-    expect(b.behaviour.peers()).toMatchObject([{ inSync: false }])
-    raw.handlers.catalogueSummary = catalogueSummary
-    await clock.advance(2000)
+    expect(b.behaviour.peers()).toMatchObject([{ inSync: false, comparedAtMs: null }])
+    raw.handlers.compare = compare
+    await clock.advance(1000)
     await untilReleases(b, 1)
     await b.behaviour.settled()
-    expect(b.behaviour.peers()).toMatchObject([{ inSync: true }])
+    expect(b.behaviour.peers()).toMatchObject([{ inSync: true, comparedAtMs: clock.now() }])
   })
 })
 

@@ -64,3 +64,8 @@ it.each([new OwnerUnknownError(seededOwnerId(1)), new RegistryError('ERR_STORAGE
     })
   }
 )
+
+it('passes on what is valid and not kept here, or does not hold any more', () => {
+  const outcomes = [{ status: 'passed' }, { status: 'superseded' }] as const
+  expect(policy().handle({ type: 'ingested', from, outcomes }, 0)).toEqual({ verdict: 'accept' })
+})

@@ -112,3 +112,17 @@ it('provides a bounded number at once, the others in turn', () => {
     { sequence: 4 }
   ])
 })
+
+it('has nothing to provide of a record that brings no content', () => {
+  const announce = policy()
+  const { content, ...statement } = entry(1)
+  expect(content).toBeDefined()
+  expect(announce.handle({ type: 'taken', entries: [statement], news: false }, 0)).toMatchObject({
+    push: [{ sequence: 1 }],
+    provide: []
+  })
+  expect(announce.handle({ type: 'pushed', sequence: 1, done: true }, 0).record).toMatchObject([
+    { pushed: true, provided: true }
+  ])
+  expect(announce.pending).toBe(0)
+})
