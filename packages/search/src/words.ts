@@ -106,7 +106,11 @@ function partsOf(run: string): string[] {
     .toLowerCase()
     .split(/[ -]/)
     .filter((part) => part !== '')
-    .map((part) => part.slice(0, MAX_WORD_LENGTH).toWellFormed())
+    .map(cutWord)
+}
+
+function cutWord(word: string): string {
+  return word.length <= MAX_WORD_LENGTH ? word : word.slice(0, MAX_WORD_LENGTH).toWellFormed()
 }
 
 /** Pairs of neighbours; a character that stands alone is a word, and so is what is of another script. */
@@ -114,14 +118,14 @@ function unspacedWordsOf(run: string): string[][] {
   const words: string[][] = []
   let row: string[] = []
   const endRow = (): void => {
-    if (row.length === 1) words.push(row)
+    if (row.length === 1) words.push(row.map(cutWord))
     for (let index = 1; index < row.length; index += 1) {
-      words.push([`${row[index - 1] ?? ''}${row[index] ?? ''}`])
+      words.push([cutWord(`${row[index - 1] ?? ''}${row[index] ?? ''}`)])
     }
     row = []
   }
   for (const [part] of run.matchAll(UNSPACED_PARTS)) {
-    if (UNSPACED.test(part) || /^[ー々]/.test(part)) row.push(part.slice(0, MAX_WORD_LENGTH))
+    if (UNSPACED.test(part) || /^[ー々]/.test(part)) row.push(part)
     else {
       endRow()
       words.push(partsOf(part))
