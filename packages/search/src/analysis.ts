@@ -16,14 +16,26 @@ const IMPACT = Object.freeze({
   /** The word is the whole name. */
   wholeName: 160,
   /** In the name: up to `nameSpan` more, the larger its part of the name. */
-  name: 100,
+  name: 88,
   nameSpan: 55,
-  scope: 70,
-  synopsis: 80,
-  label: 66,
-  category: 50,
-  description: 40
+  scope: 70
 })
+/** A place of a text, with the impact of a word there. */
+interface Place {
+  number: number
+  impact: number
+}
+
+const PLACES = Object.freeze({
+  synopsis: { number: 1, impact: 80 },
+  description: { number: 2, impact: 40 },
+  label: { number: 3, impact: 66 },
+  category: { number: 4, impact: 50 }
+})
+/** For each further place. */
+const AGAIN = 8
+const MAX_TEXT_IMPACT = 98
+
 export const WHOLE_NAME_IMPACT: number = IMPACT.wholeName
 
 /** The kinds of value that are filtered by and counted, as the first character of a stored value. */
@@ -41,12 +53,24 @@ export interface AnalysedDocument extends QualitySignals {
   package: number
   name: string
   quality: number
-  /** By term, its impact in the name times 256, plus its impact elsewhere. */
+  /** By term its impact in the name and elsewhere, as `nameImpactOf` and `textImpactOf` read them. */
   terms: Map<string, number>
   /** A hash for each word of the name, the description and the labels, with a 0 between these. */
   stream: number[]
   /** `VALUE_KINDS` and the value; the owner first. */
   values: string[]
+}
+
+/** Of the numbers of `terms`: impact elsewhere, then the last place it was seen at, then impact in the name. */
+const PLACE_SHIFT = 8
+const NAME_SHIFT = 12
+
+export function nameImpactOf(impacts: number): number {
+  return impacts >> NAME_SHIFT
+}
+
+export function textImpactOf(impacts: number): number {
+  return impacts & 0xff
 }
 
 export function analyse(document: SearchDocument): AnalysedDocument {
@@ -61,16 +85,16 @@ export function analyse(document: SearchDocument): AnalysedDocument {
   addName(terms, stream, document.name)
   const text = cut(document.description, MAX_TEXT_LENGTH).replace(ADDRESS, ' ')
   const synopsisLength = synopsisLengthOf(text)
-  addText(terms, stream, text.slice(0, synopsisLength), IMPACT.synopsis)
-  addText(terms, stream, text.slice(synopsisLength), IMPACT.description)
+  addText(terms, stream, text.slice(0, synopsisLength), PLACES.synopsis)
+  addText(terms, stream, text.slice(synopsisLength), PLACES.description)
   const tags = document.tags.slice(0, MAX_LABELS)
   const keywords = document.keywords.slice(0, MAX_LABELS)
   for (const label of new Set([...tags, ...keywords])) {
     stream.push(0)
-    addText(terms, stream, label, IMPACT.label)
+    addText(terms, stream, label, PLACES.label)
   }
   stream.push(0)
-  addText(terms, stream, document.category, IMPACT.category)
+  addText(terms, stream, document.category, PLACES.category)
   if (stream.length > MAX_STREAM_LENGTH) stream.length = MAX_STREAM_LENGTH
   const values = new Set([VALUE_KINDS.owner + document.owner])
   if (document.category !== '') values.add(VALUE_KINDS.category + document.category)
@@ -135,24 +159,30 @@ function addName(terms: Map<string, number>, stream: number[], name: string): vo
 function raiseName(terms: Map<string, number>, word: string, impact: number): void {
   const term = termOf(word.slice(0, 64))
   const known = terms.get(term) ?? 0
-  if (known >> 8 < impact) terms.set(term, (known & 0xff) | (impact << 8))
+  if (nameImpactOf(known) < impact)
+    terms.set(term, (known & ((1 << NAME_SHIFT) - 1)) | (impact << NAME_SHIFT))
 }
 
-function addText(terms: Map<string, number>, stream: number[], text: string, impact: number): void {
+function addText(terms: Map<string, number>, stream: number[], text: string, place: Place): void {
   for (const parts of writtenWordsOf(text)) {
     for (const part of parts) {
       stream.push(streamHashOf(part))
-      raiseText(terms, part, impact)
+      raiseText(terms, part, place)
     }
-    if (parts.length > 1) raiseText(terms, parts.join('').slice(0, 64), impact)
+    if (parts.length > 1) raiseText(terms, parts.join('').slice(0, 64), place)
   }
 }
 
-function raiseText(terms: Map<string, number>, word: string, impact: number): void {
+/** What stands in several places counts a little more than in the best of them. */
+function raiseText(terms: Map<string, number>, word: string, { impact, number }: Place): void {
   if (isStopWord(word)) return
   const term = termOf(word)
   const known = terms.get(term) ?? 0
-  if ((known & 0xff) < impact) terms.set(term, (known & 0xff00) | impact)
+  const text = textImpactOf(known)
+  if (((known >> PLACE_SHIFT) & 0xf) === number) return
+  const raised = text === 0 ? impact : Math.min(MAX_TEXT_IMPACT, Math.max(text, impact) + AGAIN)
+  const name = nameImpactOf(known)
+  terms.set(term, (name << NAME_SHIFT) | (number << PLACE_SHIFT) | raised)
 }
 
 /** The first line, or its beginning. */

@@ -14,10 +14,10 @@ export interface QualitySignals {
 type QualityShares = Omit<ScoreExplanation['quality'], 'factor'>
 
 const WEIGHTS: Readonly<QualityShares> = Object.freeze({
-  dependents: 0.55,
-  providers: 0.15,
-  recency: 0.15,
-  trust: 0.15
+  dependents: 0.65,
+  providers: 0.12,
+  recency: 0.1,
+  trust: 0.13
 })
 /** Counts from which more makes no difference. */
 const MANY_DEPENDENTS = 4095

@@ -1,4 +1,4 @@
-import type { AnalysedDocument } from './analysis.ts'
+import { type AnalysedDocument, nameImpactOf, textImpactOf } from './analysis.ts'
 import { comparePackages } from './package-order.ts'
 import { NumberList, sortedValues, TermWriter } from './term-writer.ts'
 
@@ -99,10 +99,10 @@ function writeTerms(documents: readonly AnalysedDocument[], writer: TermWriter):
     const number = numbers.get(term) ?? 0
     const groupEnd = next[number] ?? 0
     writer.begin(term)
-    for (const shift of [8, 0]) {
+    for (const impactOf of [nameImpactOf, textImpactOf]) {
       for (let at = groupEnd - (counts[number] ?? 0); at < groupEnd; at += 1) {
         const entry = grouped[at] ?? 0
-        const impact = ((impacts.numbers[entry] ?? 0) >> shift) & 0xff
+        const impact = impactOf(impacts.numbers[entry] ?? 0)
         if (impact > 0) writer.add(places.numbers[entry] ?? 0, impact)
       }
       writer.endList(true)
