@@ -10,7 +10,7 @@ export const UNIT = 256
 /** An impact of this counts once. */
 export const WHOLE_IMPACT = 100
 /** What a package gains whose name is the whole query, as a share of what finding all its words would give. */
-const NAME_BONUS = 1
+const NAME_BONUS = 2
 
 /** A list of documents to score, in each part where it is. */
 export interface PlannedTerm {
