@@ -99,6 +99,28 @@ describe('a peer', () => {
     expect(fetched?.package.cid).toBe(receipt.cid)
   })
 
+  it('that is light finds what another one holds, and says that it has asked', async () => {
+    const holder = await start('holder')
+    const files = { 'package.json': JSON.stringify({ name: 'far-kit', version: '1.0.0' }) }
+    await holder.registry.publish({ kind: 'files', files })
+    await holder.registry.deprecate('far-kit', 'old')
+    const light = await start('light', [
+      ['catalogue.mode', 'light'],
+      ['bootstrap.nodes', [...holder.addresses]]
+    ])
+    const client = controlClient(await readControlFile(light.dataDir))
+    await expect
+      .poll(() => client.searchPage({ keywords: ['kit'] }), { timeout: 20_000 })
+      .toMatchObject({
+        results: [{ package: { name: 'far-kit' } }],
+        completeness: { state: 'partial', askedHolders: 1 }
+      })
+    const details = await client.details('far-kit')
+    expect(details).toMatchObject({ package: { deprecated: 'old' }, completeness: { state: 'partial' } })
+    const fetched = await client.get('far-kit')
+    expect(await Array.fromAsync(fetched?.content() ?? [])).not.toEqual([])
+  })
+
   it('removes what a crash has left of uploads', async () => {
     const uploads = join(folder, 'crashed/uploads')
     await mkdir(uploads, { recursive: true })
@@ -178,6 +200,7 @@ describe('the defaults', () => {
     expect(network.maxConnections).toBe(100)
     expect(Object.keys(rest).sort()).toEqual([
       'bootstrap',
+      'catalogue',
       'dht',
       'gossipsub',
       'limits',

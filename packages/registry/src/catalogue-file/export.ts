@@ -12,7 +12,7 @@ import { writeDurably } from '../durable-file.ts'
 import { type Block, blockOf, encodeBlocks, encodeHead, RecordSum } from './format.ts'
 
 /** Read and written at once. */
-const PAGE_BYTES = 256 * 1024
+const PAGE_BYTES = 64 * 1024
 
 /** After every owner, in the order of a snapshot. */
 const AFTER_OWNERS: SnapshotCursor = { kind: 'owner', digest: new Uint8Array(32).fill(0xff) }

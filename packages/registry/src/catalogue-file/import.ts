@@ -1,11 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Catalogue, CatalogueFileOptions, CatalogueImportReport, IngestOutcome } from '@registry/types'
 import { Faults } from './faults.ts'
 import { type CatalogueRoot, RecordSum } from './format.ts'
 import { readCatalogueFile } from './read.ts'
 
 /** Handed to the catalogue at once, and all of the file that is in memory. */
-const BATCH_RECORDS = 512
-const BATCH_BYTES = 1024 * 1024
+const BATCH_RECORDS = 256
+const BATCH_BYTES = 512 * 1024
 
 /**
  * Hands what is whole of a catalogue file to a catalogue, which verifies it. Resolves when all of it is there; a file that was
@@ -40,6 +41,8 @@ export async function importCatalogueFile(
     batchBytes = 0
     onProgress?.({ records: report.records, total: Math.max(report.records, root?.records ?? 0) })
     signal?.throwIfAborted()
+    // What is known already is passed over without a pause.
+    await setImmediate()
   }
   for await (const part of readCatalogueFile(path, signal)) {
     report.bytes = part.end

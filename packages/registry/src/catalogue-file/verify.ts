@@ -20,8 +20,8 @@ export interface CatalogueFileVerification extends CatalogueFileReport {
   fingerprint: string
 }
 
-/** Signatures that are checked before the event loop gets its turn: some milliseconds. */
-const CHECKED_AT_ONCE = 32
+/** Signatures that are checked before the event loop gets its turn: a few milliseconds. */
+const CHECKED_AT_ONCE = 16
 
 /**
  * Checks a catalogue file by itself: the hash, form and signatures of each record, with the owners that are in the file; that

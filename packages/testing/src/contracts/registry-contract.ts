@@ -295,6 +295,24 @@ export function registryContract({ name, create }: Contract<RegistrySubject>): v
       await after.end()
     })
 
+    it('lets a subscriber go on after an update that another has taken the place of', async () => {
+      await using subject = await create()
+      const { registry } = subject
+      const before = follow(registry, { kind: 'all' })
+      await registry.publish(source({ name: 'tea', version: '1.0.0' }))
+      await registry.deprecate('tea', 'cold')
+      const [, seen] = await before.take(2)
+      await before.end()
+      await registry.deprecate('tea', 'stone cold')
+      await registry.publish(source({ name: 'tea', version: '1.1.0' }))
+      const after = follow(registry, { kind: 'all' }, seen?.cursor)
+      expect((await after.take(2)).map(({ type, packageId }) => [type, packageId])).toEqual([
+        ['Deprecated', 'tea@1.0.0'],
+        ['NewVersion', 'tea@1.1.0']
+      ])
+      await after.end()
+    })
+
     it('tells a subscriber of everything there ever was', async () => {
       await using subject = await create()
       const { registry } = subject
