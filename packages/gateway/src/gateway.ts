@@ -1,0 +1,547 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import {
+  type Clock,
+  formatPackageReference,
+  isRegistryError,
+  type Logger,
+  type OwnerId,
+  type P2PRegistry,
+  PROTOCOL_LIMITS,
+  parseMap,
+  parseText,
+  type RegistryError,
+  type Startable
+} from '@registry/types'
+import { Advisories, parseBulk, parseTree, treeReport } from './advisories.ts'
+import { byMethod, type Call, sendDocument, sendError, sendHtml, sendJson } from './call.ts'
+import { accountOf, type DocumentForm, renderDocument, versionDocument } from './document.ts'
+import { DocumentCache } from './document-cache.ts'
+import {
+  CallerGoneError,
+  InternalError,
+  NothingFoundError,
+  TooManyUploadsError,
+  UnauthorizedError,
+  UnsupportedError
+} from './errors.ts'
+import { checkedBaseUrl } from './guard.ts'
+import { readJsonBody } from './json-body.ts'
+import { countDownloads, listChanges, listPackages } from './listing.ts'
+import { LOGIN_PAGE_POLICY, Logins, loginPage } from './login.ts'
+import { parseNpmName } from './names.ts'
+import { parseRoute, type Route } from './route.ts'
+import { npmSearch, parseNpmSearch } from './search.ts'
+import { parseFileVersion, Tarballs } from './tarballs.ts'
+import { keyOf, openTokens, type TokenInfo, type Tokens } from './tokens.ts'
+import { withUpload } from './upload.ts'
+import { Writes } from './writes.ts'
+
+export interface GatewayInit {
+  /** Where tokens are kept; see `openTokens`. */
+  tokensDir: string
+  /** Where larger packages are received; each is removed again when it is published or refused. */
+  uploadDir: string
+  /** The address under which others than this machine's own programs know it. By default each caller's own `Host`. */
+  publicUrl?: string
+  /** Owners whose warnings an audit shows, beside this peer's own and each package's own owner. @default none */
+  advisors?: readonly OwnerId[]
+  /** The largest package that is received. @default 536870912, the protocol's bound */
+  maxPackageBytes?: number
+  /** The largest document that is received, its tarball not counted. @default 33554432 */
+  maxDocumentBytes?: number
+  /** Packages received at once. @default 16 */
+  maxUploads?: number
+  /** Documents kept ready, in memory. @default 67108864 */
+  documentCacheBytes?: number
+  /** A document is made anew after this time, though no news of its package came. @default 5000 */
+  documentMaxAgeMs?: number
+}
+
+export interface GatewayComponents {
+  registry: P2PRegistry
+  clock: Clock
+  logger?: Logger
+}
+
+/** npm's registry API over a registry. Start it after the registry, and stop it before. */
+export interface Gateway extends Startable {
+  /** Answers any path, as far as npm's API has it. */
+  readonly handler: RequestListener
+}
+
+export const GATEWAY_DEFAULTS: Readonly<{
+  advisors: readonly OwnerId[]
+  maxPackageBytes: number
+  maxDocumentBytes: number
+  maxUploads: number
+  documentCacheBytes: number
+  documentMaxAgeMs: number
+}> = Object.freeze({
+  advisors: Object.freeze([]),
+  maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes,
+  maxDocumentBytes: 32 * 1024 ** 2,
+  maxUploads: 16,
+  documentCacheBytes: 64 * 1024 ** 2,
+  documentMaxAgeMs: 5000
+})
+
+/** Serves a registry to npm, pnpm, yarn and bun. */
+export function gateway(init: GatewayInit): (components: GatewayComponents) => Gateway {
+  return (components) => new NpmGateway(init, components)
+}
+
+const ABBREVIATED = 'application/vnd.npm.install-v1+json'
+/** Of a body that is no document of a package. */
+const MAX_SMALL_BODY_BYTES = 64 * 1024
+const MAX_AUDIT_BYTES = 16 * 1024 ** 2
+
+class NpmGateway implements Gateway {
+  readonly #init: GatewayInit & typeof GATEWAY_DEFAULTS
+  readonly #publicUrl: URL | undefined
+  readonly #registry: P2PRegistry
+  readonly #clock: Clock
+  readonly #logger: Logger | undefined
+  readonly #documents: DocumentCache
+  readonly #tokens: Tokens
+  readonly #logins: Logins
+  readonly #tarballs: Tarballs
+  readonly #writes: Writes
+  readonly #advisories: Advisories
+  #uploads = 0
+  #following: { ended: AbortController; done: Promise<void> } | undefined
+
+  constructor(init: GatewayInit, { registry, clock, logger }: GatewayComponents) {
+    this.#init = { ...GATEWAY_DEFAULTS, ...init }
+    this.#publicUrl = init.publicUrl === undefined ? undefined : new URL(init.publicUrl)
+    this.#registry = registry
+    this.#clock = clock
+    this.#logger = logger
+    const { documentCacheBytes: maxBytes, documentMaxAgeMs: maxAgeMs } = this.#init
+    this.#documents = new DocumentCache({ maxBytes, maxAgeMs }, clock)
+    this.#tokens = openTokens(init.tokensDir)
+    this.#logins = new Logins(clock)
+    this.#tarballs = new Tarballs(registry)
+    this.#writes = new Writes(registry)
+    this.#advisories = new Advisories(registry, this.#init.advisors)
+  }
+
+  async start(): Promise<void> {
+    if (this.#following !== undefined) return
+    const ended = new AbortController()
+    this.#following = { ended, done: this.#follow(ended.signal) }
+  }
+
+  async stop(): Promise<void> {
+    const following = this.#following
+    this.#following = undefined
+    following?.ended.abort()
+    await following?.done
+    this.#documents.clear()
+  }
+
+  readonly handler: RequestListener = (request, response) => void this.#handle(request, response)
+
+  /** News of a package makes its documents stale. Without news they are made anew after a while all the same. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    try {
+      for await (const { package: one } of this.#registry.subscribe({ kind: 'all' }, { signal })) {
+        this.#documents.forget(one.name)
+      }
+    } catch (error) {
+      if (!signal.aborted && !isRegistryError(error, 'ERR_NOT_RUNNING')) this.#warn('news broke off', error)
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const abort = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) abort.abort(new CallerGoneError())
+    })
+    try {
+      const baseUrl = checkedBaseUrl(request, this.#publicUrl)
+      const [path = '', query = ''] = split(request.url ?? '/')
+      const call = { request, response, baseUrl, query: new URLSearchParams(query), signal: abort.signal }
+      await this.#answer(call, parseRoute(path))
+    } catch (error) {
+      this.#fail({ request, response }, error)
+      // What is left of the body would else stand before the answer.
+      request.resume()
+    }
+  }
+
+  async #answer(call: Call, route: Route): Promise<void> {
+    switch (route.kind) {
+      case 'document':
+        return byMethod(call, {
+          GET: () => this.#sendPackage(call, route.name),
+          PUT: () => this.#publish(call, route.name)
+        })
+      case 'tarball':
+        return byMethod(call, {
+          GET: () => this.#tarballs.send(call, route.name, route.file),
+          DELETE: () => this.#deleteTarball(call, route.name, route.file)
+        })
+      case 'version':
+        return byMethod(call, { GET: () => this.#sendVersion(call, route.name, route.version) })
+      case 'revision':
+        return byMethod(call, {
+          PUT: () => this.#change(call, route.name, true),
+          DELETE: () => this.#unpublish(call, route.name, route.revision)
+        })
+      case 'dist-tags':
+        return this.#distTags(call, route.name, route.tag)
+      case 'search':
+        return byMethod(call, { GET: () => this.#search(call) })
+      case 'audit':
+        return byMethod(call, { POST: () => this.#audit(call, route.form) })
+      case 'ping':
+        return byMethod(call, { GET: () => sendJson(call, 200, {}) })
+      case 'root':
+        return byMethod(call, { GET: () => this.#root(call) })
+      case 'all':
+        return byMethod(call, {
+          GET: async () => sendJson(call, 200, await listPackages(this.#registry, call.query, call.baseUrl))
+        })
+      case 'changes':
+        return byMethod(call, {
+          GET: async () => sendJson(call, 200, await listChanges(this.#registry, call.query, call.signal))
+        })
+      case 'downloads':
+        return byMethod(call, { GET: () => this.#downloads(call, route.name) })
+      case 'keys':
+        // Owners sign with keys of another kind than npm's; a key of this peer would vouch for nothing.
+        return byMethod(call, { GET: () => sendJson(call, 200, { keys: [] }) })
+      case 'visibility':
+        return byMethod(call, { GET: () => this.#aboutOwner(call, route.name, () => ({ public: true })) })
+      case 'collaborators':
+        return byMethod(call, {
+          GET: () => this.#aboutOwner(call, route.name, (owner) => ({ [owner]: 'write' }))
+        })
+      default:
+        return this.#answerAccount(call, route)
+    }
+  }
+
+  async #answerAccount(call: Call, route: Route): Promise<void> {
+    switch (route.kind) {
+      case 'whoami':
+        return byMethod(call, {
+          GET: async () => sendJson(call, 200, { username: (await this.#authorize(call)).owner })
+        })
+      case 'profile':
+        return byMethod(call, {
+          GET: async () =>
+            sendJson(call, 200, { ...accountOf((await this.#authorize(call)).owner), tfa: null })
+        })
+      case 'login':
+        return byMethod(call, { POST: () => this.#beginLogin(call) })
+      case 'login-page':
+        return byMethod(call, {
+          GET: () => this.#showLogin(call, route.id),
+          POST: () => this.#approveLogin(call, route.id)
+        })
+      case 'login-done':
+        return byMethod(call, { GET: () => this.#endLogin(call, route.id) })
+      case 'user':
+        return byMethod(call, {
+          GET: () => this.#sendUser(call, route.user),
+          PUT: () => this.#logInByPassword(call, route.user)
+        })
+      case 'user-packages':
+        return byMethod(call, { GET: () => this.#userPackages(call, route.user) })
+      case 'tokens':
+        return byMethod(call, { GET: () => this.#listTokens(call) })
+      case 'token':
+        return byMethod(call, { DELETE: () => this.#revokeToken(call, route.token) })
+      default:
+        throw new NothingFoundError()
+    }
+  }
+
+  async #sendPackage(call: Call, name: string): Promise<void> {
+    const form = formOf(call.request.headers.accept)
+    const document = await this.#documents.get(`${form} ${call.baseUrl} ${name}`, async () => {
+      const details = await this.#registry.details(formatPackageReference(parseNpmName(name)))
+      if (details === undefined) return undefined
+      const rendered = renderDocument(form, { name, details, baseUrl: call.baseUrl })
+      if (rendered === undefined) throw nothingInstallable(name, details.package.id)
+      return { ...rendered, packageName: details.package.name }
+    })
+    if (document === undefined) throw unknownPackage(name)
+    await sendDocument(call, form === 'full' ? 'application/json' : ABBREVIATED, document)
+  }
+
+  /** Of one version, or of what a tag names. */
+  async #sendVersion(call: Call, name: string, version: string): Promise<void> {
+    const reference = `${formatPackageReference(parseNpmName(name))}@${version}`
+    const one = await this.#registry.metadata(reference)
+    if (one === undefined) throw new NothingFoundError(`There is no ${name}@${version}`)
+    if (one.npm === undefined) throw nothingInstallable(name, one.id)
+    sendJson(call, 200, versionDocument('full', one, name, call.baseUrl), { 'cache-control': 'no-cache' })
+  }
+
+  async #publish(call: Call, name: string): Promise<void> {
+    await this.#authorize(call)
+    const { uploadDir: folder, maxPackageBytes: maxBytes, maxDocumentBytes, maxUploads } = this.#init
+    if (this.#uploads >= maxUploads) throw new TooManyUploadsError(maxUploads)
+    this.#uploads++
+    try {
+      await withUpload(call.request, { folder, maxBytes, maxDocumentBytes }, async (upload) => {
+        if (upload.tarball === undefined) {
+          await this.#changed(name, this.#writes.change(name, upload.document, call.baseUrl, false))
+        } else {
+          await this.#changed(name, this.#writes.publish(name, upload, call.signal))
+        }
+      })
+    } finally {
+      this.#uploads--
+    }
+    sendJson(call, 201, { ok: true, success: true, id: name })
+  }
+
+  async #change(call: Call, name: string, isRevision: boolean): Promise<void> {
+    await this.#authorize(call)
+    const document = await readJsonBody(call.request, this.#init.maxDocumentBytes)
+    await this.#changed(name, this.#writes.change(name, document, call.baseUrl, isRevision))
+    sendJson(call, 201, { ok: true, id: name })
+  }
+
+  async #unpublish(call: Call, name: string, revision: string): Promise<void> {
+    await this.#authorize(call)
+    await this.#changed(name, this.#writes.unpublishAll(name, revision, call.baseUrl))
+    sendJson(call, 200, { ok: true })
+  }
+
+  async #deleteTarball(call: Call, name: string, file: string): Promise<void> {
+    await this.#authorize(call)
+    await this.#changed(name, this.#writes.removeTarball(name, parseFileVersion(name, file)))
+    sendJson(call, 200, { ok: true })
+  }
+
+  async #distTags(call: Call, name: string, tag: string | undefined): Promise<void> {
+    if (tag === undefined) {
+      return byMethod(call, {
+        GET: async () => {
+          const details = await this.#registry.details(formatPackageReference(parseNpmName(name)))
+          if (details === undefined) throw unknownPackage(name)
+          sendJson(call, 200, details.distTags)
+        }
+      })
+    }
+    const put = async (): Promise<void> => {
+      await this.#authorize(call)
+      const version = await readJsonBody(call.request, MAX_SMALL_BODY_BYTES)
+      await this.#changed(name, this.#writes.tag(name, tag, version))
+      sendJson(call, 201, { ok: true })
+    }
+    await byMethod(call, {
+      PUT: put,
+      POST: put,
+      DELETE: async () => {
+        await this.#authorize(call)
+        await this.#changed(name, this.#writes.untag(name, tag))
+        sendJson(call, 200, { ok: true })
+      }
+    })
+  }
+
+  /** Whoever changes something sees it with the next request, before the news of it has gone round. */
+  async #changed<T>(name: string, change: Promise<T>): Promise<T> {
+    try {
+      return await change
+    } finally {
+      this.#documents.forget(parseNpmName(name).name)
+    }
+  }
+
+  async #search(call: Call): Promise<void> {
+    const search = parseNpmSearch(call.query)
+    const found = await npmSearch(this.#registry, search, call.baseUrl, call.signal)
+    sendJson(call, 200, { ...found, time: new Date(this.#clock.now()).toISOString() })
+  }
+
+  async #audit(call: Call, form: 'bulk' | 'tree'): Promise<void> {
+    const body = await readJsonBody(call.request, MAX_AUDIT_BYTES)
+    const installed = form === 'bulk' ? parseBulk(body) : parseTree(body)
+    const found = await this.#advisories.of(installed, call.baseUrl)
+    sendJson(call, 200, form === 'bulk' ? Object.fromEntries(found) : treeReport(installed, found))
+  }
+
+  async #root(call: Call): Promise<void> {
+    const { network, packages } = await this.#registry.status()
+    sendJson(call, 200, { db_name: network, doc_count: packages })
+  }
+
+  async #downloads(call: Call, name: string): Promise<void> {
+    const counted = await countDownloads(this.#registry, formatPackageReference(parseNpmName(name)))
+    if (counted === undefined) throw unknownPackage(name)
+    sendJson(call, 200, { ...counted, package: name })
+  }
+
+  async #aboutOwner(call: Call, name: string, about: (owner: OwnerId) => object): Promise<void> {
+    const one = await this.#registry.metadata(formatPackageReference(parseNpmName(name)))
+    if (one === undefined) throw unknownPackage(name)
+    sendJson(call, 200, about(one.owner))
+  }
+
+  /** The token that was shown. It is bound to an owner, and is good only while this peer speaks for that one. */
+  async #authorize({ request }: Call): Promise<TokenInfo> {
+    const given = givenToken(request.headers.authorization)
+    if (given === undefined) throw new UnauthorizedError('You are not logged in to this registry')
+    return this.#checkToken(given)
+  }
+
+  async #checkToken(given: string): Promise<TokenInfo> {
+    const token = await this.#tokens.find(given)
+    if (token === undefined) throw new UnauthorizedError('This registry does not know the token')
+    if (token.owner !== this.#registry.owner) {
+      throw new UnauthorizedError('The token is for another owner than the one that this peer speaks for')
+    }
+    return token
+  }
+
+  #beginLogin(call: Call): void {
+    const id = this.#logins.open()
+    const address = `${call.baseUrl}/-/v1/login`
+    sendJson(call, 200, { loginUrl: `${address}/page/${id}`, doneUrl: `${address}/done/${id}` })
+  }
+
+  #showLogin(call: Call, id: string): void {
+    this.#logins.check(id)
+    sendHtml(call, 200, loginPage(), LOGIN_PAGE_POLICY)
+  }
+
+  async #approveLogin(call: Call, id: string): Promise<void> {
+    this.#logins.check(id)
+    const form = new URLSearchParams(await readText(call.request))
+    try {
+      await this.#checkToken(form.get('token')?.trim() ?? '')
+    } catch (error) {
+      if (!isRegistryError(error, 'ERR_UNAUTHORIZED')) throw error
+      sendHtml(
+        call,
+        401,
+        loginPage('This is no token of this peer. Go back and try again.'),
+        LOGIN_PAGE_POLICY
+      )
+      return
+    }
+    this.#logins.approve(id, await this.#createToken('npm login'))
+    sendHtml(call, 200, loginPage('You are logged in. You can close this page.'), LOGIN_PAGE_POLICY)
+  }
+
+  #endLogin(call: Call, id: string): void {
+    const token = this.#logins.collect(id)
+    if (token === undefined) sendJson(call, 202, {}, { 'retry-after': '1' })
+    else sendJson(call, 200, { token })
+  }
+
+  /** The password is a token: only who can read the peer's own files has one. */
+  async #logInByPassword(call: Call, user: string): Promise<void> {
+    const { password } = parseMap(await readJsonBody(call.request, MAX_SMALL_BODY_BYTES), 'user')
+    try {
+      await this.#checkToken(parseText(password, 'password', 256))
+    } catch (error) {
+      if (!isRegistryError(error, 'ERR_UNAUTHORIZED')) throw error
+      throw new UnauthorizedError('The password is a token of this peer, which registry login --print shows')
+    }
+    const token = await this.#createToken(`npm login ${user.slice(0, 100)}`)
+    sendJson(call, 201, { ok: true, id: `org.couchdb.user:${user}`, rev: '1', token })
+  }
+
+  #createToken(label: string): Promise<string> {
+    return this.#tokens.create(this.#registry.owner, label, this.#clock.now())
+  }
+
+  #sendUser(call: Call, user: string): void {
+    sendJson(call, 200, { _id: `org.couchdb.user:${user}`, name: user, email: `${user}@owner.invalid` })
+  }
+
+  async #userPackages(call: Call, user: string): Promise<void> {
+    const { owner } = parseNpmName(`@${user}/x`)
+    if (owner === undefined) throw new NothingFoundError(`${user.slice(0, 80)} is no owner`)
+    const { results } = await this.#registry.searchPage({ owner, limit: 1000 }, { signal: call.signal })
+    sendJson(call, 200, Object.fromEntries(results.map((result) => [result.package.name, 'write'])))
+  }
+
+  async #listTokens(call: Call): Promise<void> {
+    await this.#authorize(call)
+    const objects = (await this.#tokens.list()).map(({ key, label, createdAtMs }) => ({
+      key,
+      token: key.slice(0, 6),
+      name: label,
+      cidr_whitelist: null,
+      readonly: false,
+      created: new Date(createdAtMs).toISOString()
+    }))
+    sendJson(call, 200, { objects, total: objects.length, urls: {} })
+  }
+
+  /** By the token itself, as a logout has it, or by its key. */
+  async #revokeToken(call: Call, token: string): Promise<void> {
+    await this.#authorize(call)
+    const wasThere = (await this.#tokens.revoke(token)) || (await this.#tokens.revoke(keyOf(token)))
+    if (!wasThere) throw new NothingFoundError('There is no such token')
+    sendJson(call, 200, { ok: true })
+  }
+
+  #fail(call: Pick<Call, 'request' | 'response'>, error: unknown): void {
+    const { response } = call
+    if (isRegistryError(error, 'ERR_CALLER_GONE') || response.destroyed) return
+    // What has been begun can only be broken off: a client must not take a part for the whole.
+    if (response.headersSent) response.destroy()
+    else sendError(call, this.#known(error))
+  }
+
+  #known(error: unknown): RegistryError {
+    if (isRegistryError(error)) return error
+    this.#warn('a request failed', error)
+    return new InternalError(error)
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#logger?.warn('registry:gateway:handler', message, {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+  }
+}
+
+function split(url: string): [path: string, query: string] {
+  const mark = url.indexOf('?')
+  return mark === -1 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
+}
+
+function formOf(accept: string | undefined): DocumentForm {
+  return accept?.includes(ABBREVIATED) ? 'abbreviated' : 'full'
+}
+
+/** As a bearer, or as the password of a user of whatever name. */
+function givenToken(authorization: string | undefined): string | undefined {
+  const [, scheme = '', text = ''] = /^(Bearer|Basic)\s+(\S{1,512})$/i.exec(authorization ?? '') ?? []
+  if (scheme === '') return undefined
+  if (scheme.toLowerCase() === 'bearer') return text
+  return Buffer.from(text, 'base64').toString('latin1').split(':').slice(1).join(':')
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += chunk.length
+    if (size > MAX_SMALL_BODY_BYTES)
+      throw new UnsupportedError('The form is too long', 'Paste the token alone.')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function unknownPackage(name: string): NothingFoundError {
+  return new NothingFoundError(`${name} is not known to this peer`)
+}
+
+function nothingInstallable(name: string, id: string): NothingFoundError {
+  return new NothingFoundError(
+    `${name} is known, but has no version that npm can install`,
+    `Get it without npm: registry get ${id}`
+  )
+}

@@ -1,0 +1,29 @@
+/**
+ * @packageDocumentation
+ *
+ * npm's HTTP API over a registry: npm, pnpm, yarn and bun publish to a peer on their own machine and install from it. It
+ * answers from the catalogue of that peer, signs as its owner, and knows nothing of how packages travel.
+ */
+
+export {
+  BodyTooLargeError,
+  HostRefusedError,
+  InvalidUploadError,
+  ManifestMismatchError,
+  MethodRefusedError,
+  NameTakenError,
+  NothingFoundError,
+  OriginRefusedError,
+  StaleDocumentError,
+  TooManyUploadsError,
+  UnauthorizedError,
+  UnsupportedError
+} from './errors.ts'
+export {
+  GATEWAY_DEFAULTS,
+  type Gateway,
+  type GatewayComponents,
+  type GatewayInit,
+  gateway
+} from './gateway.ts'
+export { openTokens, type TokenInfo, type Tokens } from './tokens.ts'

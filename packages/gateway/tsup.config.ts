@@ -1,0 +1,3 @@
+import { javascript } from '../../tsup.base.ts'
+
+export default javascript('index')
