@@ -1,5 +1,5 @@
 // A peer with a store and the network, in a process of its own. Started by replication.ts.
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { loadOrCreatePeerKey, marketplaceBehaviour } from '@registry/behaviour'
 import { registryStore } from '@registry/store'
 import { systemClock } from '@registry/timing'
@@ -28,6 +28,8 @@ export type ReplicationCommand =
   /** Connects and waits until all releases are here. */
   | { kind: 'catch-up'; address: string; releases: number }
   | { kind: 'state' }
+  /** Waits until nothing was compared for so long. */
+  | { kind: 'rest'; quietMs: number }
   /** Stops as a peer does that is asked to. */
   | { kind: 'close' }
 
@@ -37,9 +39,10 @@ export type ReplicationEvent =
   /** `bytes`: of their records. */
   | { kind: 'added'; bytes: number }
   | { kind: 'connected' }
-  | { kind: 'synced'; report: SyncReport; elapsedMs: number; cpuMs: number }
+  | { kind: 'synced'; report: SyncReport; elapsedMs: number }
   | { kind: 'caught-up'; elapsedMs: number; stall?: Stall }
   | { kind: 'state'; records: number; releases: number; fingerprint: string; cpuMs: number; stall?: Stall }
+  | { kind: 'rested' }
   | { kind: 'closed' }
   | { kind: 'failed'; message: string }
 
@@ -74,6 +77,8 @@ async function obey(command: ReplicationCommand): Promise<ReplicationEvent> {
       return await catchUp(command.address, command.releases)
     case 'state':
       return await state()
+    case 'rest':
+      return await rest(command.quietMs)
     case 'close':
       await behaviour?.stop()
       await store.stop()
@@ -125,14 +130,10 @@ async function add(count: number, seed: number): Promise<ReplicationEvent> {
 }
 
 async function sync(peerId: PeerIdText): Promise<ReplicationEvent> {
-  const before = process.cpuUsage()
   const startedMs = performance.now()
   const [report] = await running().sync(peerId)
-  const elapsedMs = performance.now() - startedMs
-  const { user, system } = process.cpuUsage(before)
   if (report === undefined) throw new Error('nothing was compared')
-  await running().settled()
-  return { kind: 'synced', report, elapsedMs, cpuMs: (user + system) / 1000 }
+  return { kind: 'synced', report, elapsedMs: performance.now() - startedMs }
 }
 
 async function catchUp(address: string, releases: number): Promise<ReplicationEvent> {
@@ -152,7 +153,16 @@ async function catchUp(address: string, releases: number): Promise<ReplicationEv
   return { kind: 'caught-up', elapsedMs, ...watched() }
 }
 
-/** Since the last time it was asked for. */
+async function rest(quietMs: number): Promise<ReplicationEvent> {
+  for (;;) {
+    await running().settled()
+    const { comparedAtMs } = running().completeness()
+    await pause(quietMs)
+    if (running().completeness().comparedAtMs === comparedAtMs) return { kind: 'rested' }
+  }
+}
+
+/** Once nothing is on its way. `stall` is since the last time it was asked for. */
 async function state(): Promise<ReplicationEvent> {
   await behaviour?.settled()
   const { records, fingerprint } = store.catalogue.summary()

@@ -9,6 +9,22 @@ import type { ReplicationCommand, ReplicationEvent, ReplicationInit } from './re
 import { type SignedRecords, signedRecords } from './signed-records.ts'
 
 const STEP_LIMIT_MS = 30 * 60_000
+/** Each waits until nothing is on its way. */
+const MAX_LOOKS = 1000
+/** More than a peer waits until it compares once more. */
+const QUIET_MS = 1500
+/** What is measured of each synchronisation. */
+const FIGURES = [
+  ['round-trips', 'round trips'],
+  ['bytes', 'B'],
+  ['bytes-beside-records', 'B'],
+  ['records', 'records'],
+  ['elapsed', 'ms'],
+  ['until-equal', 'ms'],
+  ['cpu-asking', 'ms'],
+  ['cpu-answering', 'ms']
+] as const
+type Figure = (typeof FIGURES)[number][0]
 
 export const replication: Benchmark = {
   name: 'replication',
@@ -77,7 +93,8 @@ async function measure(
     for (const differences of quick ? [0, 10] : [0, 1, 100, 10_000]) {
       report.progress(`${label}: ${differences} differences`)
       const rounds = quick ? 1 : differences > 1000 ? 3 : 10
-      await measureSync({ asking, answering, peerId, differences, rounds, label }, report, signal)
+      const quietMs = quick ? 0 : QUIET_MS
+      await measureSync({ asking, answering, peerId, differences, rounds, quietMs, label }, report, signal)
     }
     await asking.stop()
 
@@ -120,28 +137,25 @@ interface SyncCase {
   peerId: string
   differences: number
   rounds: number
+  quietMs: number
   label: string
 }
 
 /** Both are connected and equal; then each takes in half of what differs, and one asks. */
 async function measureSync(
-  { asking, answering, peerId, differences, rounds, label }: SyncCase,
+  { asking, answering, peerId, differences, rounds, quietMs, label }: SyncCase,
   report: Report,
   signal: AbortSignal
 ): Promise<void> {
   const name = `${label}-${differences}`
-  const samples = {
-    'round-trips': [] as number[],
-    bytes: [] as number[],
-    'bytes-beside-records': [] as number[],
-    elapsed: [] as number[],
-    'cpu-asking': [] as number[],
-    'cpu-answering': [] as number[]
-  }
+  const measured: Array<Record<Figure, number>> = []
   for (let round = -1; round < rounds; round++) {
     const seed = (differences + 1) * 1000 + (round + 1) * 2
     const mine = Math.floor(differences / 2)
     const theirs = differences - mine
+    // After one that left them different, a peer looks again by itself before long.
+    await asking.obey({ kind: 'rest', quietMs }, 'rested', signal)
+    await answering.obey({ kind: 'rest', quietMs }, 'rested', signal)
     let recordBytes = 0
     for (const [one, count, own] of [
       [asking, mine, seed],
@@ -149,25 +163,54 @@ async function measureSync(
     ] as const) {
       if (count > 0) recordBytes += (await one.obey({ kind: 'add', count, seed: own }, 'added', signal)).bytes
     }
-    const before = await answering.obey({ kind: 'state' }, 'state', signal)
-    const { report: synced, elapsedMs, cpuMs } = await asking.obey({ kind: 'sync', peerId }, 'synced', signal)
-    const after = await answering.obey({ kind: 'state' }, 'state', signal)
-    const own = await asking.obey({ kind: 'state' }, 'state', signal)
-    if (own.fingerprint !== after.fingerprint) throw new Error('the catalogues are not equal')
+    const before = await bothStates(asking, answering, signal)
+    const startedMs = performance.now()
+    const { report: synced, elapsedMs } = await asking.obey({ kind: 'sync', peerId }, 'synced', signal)
+    let after = await bothStates(asking, answering, signal)
+    // Of what only the side that asks has, the other one fetches more than a few itself, as soon as it hears of it.
+    for (let times = 0; after.asking.fingerprint !== after.answering.fingerprint; times++) {
+      if (times === MAX_LOOKS) throw new Error('the catalogues do not become equal')
+      after = await bothStates(asking, answering, signal)
+    }
+    const equalMs = performance.now() - startedMs
     if (round < 0) continue
-    samples['round-trips'].push(synced.roundTrips)
-    samples.bytes.push(synced.bytes)
-    samples['bytes-beside-records'].push(synced.bytes - recordBytes)
-    samples.elapsed.push(elapsedMs)
-    samples['cpu-asking'].push(cpuMs)
-    samples['cpu-answering'].push(after.cpuMs - before.cpuMs)
+    if (differences > 0 && synced.received === 0) {
+      report.progress(`${name}: they became equal by themselves before; not counted`)
+      continue
+    }
+    const exchanged = differences === 0 ? 0 : (synced.received + synced.sent) / differences
+    measured.push({
+      'round-trips': synced.roundTrips,
+      bytes: synced.bytes,
+      'bytes-beside-records': synced.bytes - recordBytes * exchanged,
+      records: synced.received + synced.sent,
+      elapsed: elapsedMs,
+      'until-equal': equalMs,
+      'cpu-asking': after.asking.cpuMs - before.asking.cpuMs,
+      'cpu-answering': after.answering.cpuMs - before.answering.cpuMs
+    })
   }
-  report.spread(`round-trips-${name}`, 'ours', 'round trips', samples['round-trips'])
-  report.spread(`bytes-${name}`, 'ours', 'B', samples.bytes)
-  report.spread(`bytes-beside-records-${name}`, 'ours', 'B', samples['bytes-beside-records'])
-  report.spread(`elapsed-${name}`, 'ours', 'ms', samples.elapsed)
-  report.spread(`cpu-asking-${name}`, 'ours', 'ms', samples['cpu-asking'])
-  report.spread(`cpu-answering-${name}`, 'ours', 'ms', samples['cpu-answering'])
+  for (const [figure, unit] of FIGURES) {
+    report.spread(
+      `${figure}-${name}`,
+      'ours',
+      unit,
+      measured.map((one) => one[figure])
+    )
+  }
+}
+
+type State = OfKind<ReplicationEvent, 'state'>
+
+async function bothStates(
+  asking: Peer,
+  answering: Peer,
+  signal: AbortSignal
+): Promise<{ asking: State; answering: State }> {
+  return {
+    answering: await answering.obey({ kind: 'state' }, 'state', signal),
+    asking: await asking.obey({ kind: 'state' }, 'state', signal)
+  }
 }
 
 interface Peer {
