@@ -204,10 +204,11 @@ export const METHODS: Methods = Object.freeze({
     path: 'readme',
     parseParams: (value) => {
       const map = parseMap(value, 'params')
-      return {
-        name: parseText(map.name, 'name', 512),
-        content: parseTextOrNull(map.content, 'content', MAX_PARAMS_BYTES)
+      const content = parseTextOrNull(map.content, 'content', MAX_PARAMS_BYTES)
+      if (content !== null && !/^[A-Za-z0-9+/]*={0,2}$/.test(content)) {
+        throw new InvalidValueError('content', 'must be base64')
       }
+      return { name: parseText(map.name, 'name', 512), content }
     },
     run: ({ registry }, { name, content }) =>
       registry.readme(name, content === null ? null : new Uint8Array(Buffer.from(content, 'base64'))),

@@ -88,6 +88,7 @@ describe('what may be called', () => {
     ['yank', '{"reference":"kit","reason":7}'],
     ['unpublish', '{"reference":"kit","reason":null}'],
     ['readme', '{"name":"kit","content":[]}'],
+    ['readme', '{"name":"kit","content":"no base64!"}'],
     ['attest', '{"reference":"kit","attestation":{"claim":"gossip","text":""}}'],
     ['attest', '{"reference":"kit"}'],
     ['catalogue-export', '{"path":"relative"}'],

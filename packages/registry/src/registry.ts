@@ -93,6 +93,9 @@ export const REGISTRY_DEFAULTS: Readonly<{ maxPackageBytes: number }> = Object.f
   maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes
 })
 
+/** Of holders of the catalogue at once, so that there is something to page through. */
+const HITS_ASKED_FOR = 50
+
 /** A peer as its users see it, over any store and behaviour. `P2PRegistryBuilder` puts the usual ones together. */
 export function createRegistry(init: RegistryInit): (components: RegistryComponents) => P2PRegistry {
   return (components) => new Peer(init, components)
@@ -192,7 +195,12 @@ class Peer implements P2PRegistry {
       const wanted = parseQuery(query)
       // A further page goes on in what the first one has brought here.
       const asksHolders = wanted.after === undefined && behaviour.isPartial()
-      const asked = asksHolders ? (await behaviour.searchHolders(wanted, { signal })).answered : 0
+      const ahead = wanted.with({
+        limit: Math.max(wanted.limit, HITS_ASKED_FOR),
+        facets: false,
+        explain: false
+      })
+      const asked = asksHolders ? (await behaviour.searchHolders(ahead, { signal })).answered : 0
       const { hits, ...rest } = store.catalogue.search(wanted)
       const results = hits.map(({ record, ...hit }) => ({
         package: this.#view(record),
