@@ -1,6 +1,7 @@
+import type { CatalogueHoldings } from '@registry/types'
 import { describe, expect, it } from 'vitest'
-import { BEHAVIOUR_DEFAULTS } from '../src/index.ts'
-import { reconcileProtocol, recordsTopic, resolveInit } from '../src/init.ts'
+import { BEHAVIOUR_DEFAULTS, type CatalogueInit } from '../src/index.ts'
+import { holdingsOf, reconcileProtocol, recordsTopic, resolveInit } from '../src/init.ts'
 
 describe('the init', () => {
   it('is all defaults when it says nothing', () => {
@@ -44,6 +45,31 @@ describe('the init', () => {
         details: expect.objectContaining({ field: `gossipsub.${field}` })
       })
     )
+  })
+
+  it.each<[CatalogueInit, CatalogueHoldings]>([
+    [{}, { mode: 'full' }],
+    [{ mode: 'light' }, { mode: 'light' }],
+    [
+      { shardBits: 2, shards: [3, 0, 3] },
+      { mode: 'shards', bits: 2, shards: [0, 3] }
+    ],
+    [{ shardBits: 1, shards: [1, 0] }, { mode: 'full' }]
+  ])('keeps with %j this of the catalogue: %j', (catalogue, holds) => {
+    expect(holdingsOf(resolveInit({ catalogue }))).toEqual(holds)
+  })
+
+  it.each<CatalogueInit>([
+    { shardBits: 13 },
+    { shardBits: -1 },
+    { shardBits: 0.5 },
+    { shards: [] },
+    { shards: [1] },
+    { shardBits: 2, shards: [4] },
+    { shardBits: 2, shards: [0.5] },
+    { mode: 'light', shardBits: 1, shards: [0] }
+  ])('refuses a catalogue of %j', (catalogue) => {
+    expect(() => resolveInit({ catalogue })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_VALUE' }))
   })
 
   it('has defaults that nobody can change', () => {

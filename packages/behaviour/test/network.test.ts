@@ -1,4 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { signAttestation, signStatement } from '@registry/identity'
 import { manualClock } from '@registry/testing'
 import type { ContentId } from '@registry/types'
 import { describe, expect, it } from 'vitest'
@@ -27,8 +28,16 @@ describe('two peers', () => {
       await a.store.catalogue.ingest((await signedRelease({ name }, 1)).records)
     await b.store.catalogue.ingest((await signedRelease({ name: 'three' }, 2)).records)
     await a.behaviour.connect(b.address())
-    await Promise.all([untilReleases(a, 3), untilReleases(b, 3)])
+    // The one that dialled does all there is to do.
+    await a.behaviour.settled()
+    expect(a.store.catalogue.counts().releases).toBe(3)
     expect(a.store.catalogue.summary()).toEqual(b.store.catalogue.summary())
+    expect(a.behaviour.completeness()).toMatchObject({ state: 'agreed', agreeing: 1, compared: 1 })
+    expect((await a.behaviour.stats()).syncing).toEqual([])
+    const [report] = await b.behaviour.sync()
+    expect(report).toMatchObject({ received: 0, sent: 0, roundTrips: 1 })
+    expect(report?.bytes).toBeLessThanOrEqual(200)
+    expect(b.behaviour.peers()).toMatchObject([{ inSync: true, holds: { mode: 'full' } }])
   })
 
   it('tell each other at once of what is published', async () => {
@@ -40,6 +49,51 @@ describe('two peers', () => {
     await untilReleases(b, 1)
     await eventually(() => expect(a.store.outbox.size).toBe(0))
     expect(await a.behaviour.stats()).toMatchObject({ pendingAnnouncements: 0, gossipDeliveryRate: 1 })
+  })
+
+  it('tell each other of what an owner says of a release, and of what others say of it', async () => {
+    const [a, b] = await Promise.all([memoryPeer(), memoryPeer()])
+    await a.behaviour.connect(b.address())
+    await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
+    const { owner, release } = await publish(a.store)
+    const { name, version } = release
+    const about = { owner: owner.id, name, claimedAtMs: 1 }
+    const statements = await Promise.all(
+      ['first', 'second'].map((message, index) =>
+        signStatement(
+          { ...about, seq: index + 1, fact: { field: 'deprecation', version, message } },
+          owner.signer
+        )
+      )
+    )
+    // The first does not hold any more when it is to be announced.
+    for (const statement of statements) await a.store.publish([statement])
+    const attestation = { issuer: owner.id, claim: 'review', versions: '*', text: 'fine' } as const
+    await a.store.publish([await signAttestation({ ...about, ...attestation }, owner.signer)])
+    a.behaviour.announce()
+    await eventually(() => expect(a.store.outbox.size).toBe(0))
+    expect(b.store.catalogue.releases(owner.id, name)).toMatchObject([{ deprecated: 'second' }])
+    expect(b.store.catalogue.attestations(owner.id, name)).toHaveLength(1)
+  })
+
+  it('tell each other at once of an owner who signs two releases of one version', async () => {
+    const [a, b, c] = await Promise.all([memoryPeer(), memoryPeer(), memoryPeer()])
+    await a.behaviour.connect(b.address())
+    await a.behaviour.connect(c.address())
+    await Promise.all([a, b, c].map(({ behaviour }) => behaviour.settled()))
+    const [one, other] = [await signedRelease(), await signedRelease({ description: 'another one' })]
+    // Nobody announces these.
+    await a.store.catalogue.ingest(one.records)
+    await a.store.catalogue.ingest(other.records)
+    for (const { store } of [b, c]) {
+      await eventually(() => {
+        const { owner, name } = one.release
+        expect(store.catalogue.releases(owner, name)).toMatchObject([
+          { conflicted: true },
+          { conflicted: true }
+        ])
+      })
+    }
   })
 
   it('hear on connecting of what was published while each was alone', async () => {
@@ -77,10 +131,12 @@ describe('two peers', () => {
   it('of different networks have nothing to say to each other', async () => {
     const [a, b] = await Promise.all([memoryPeer(), memoryPeer({ init: { network: { name: 'other' } } })])
     await publish(a.store)
-    await b.behaviour.connect(a.address())
+    expect(await b.behaviour.connect(a.address())).toMatchObject({ otherNetwork: true })
     await Promise.all([a.behaviour.settled(), b.behaviour.settled()])
     expect(b.store.catalogue.counts().releases).toBe(0)
     await expect(b.behaviour.sync(a.behaviour.peerId)).rejects.toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
+    expect(b.behaviour.peers()).toMatchObject([{ peerId: a.behaviour.peerId, otherNetwork: true }])
+    expect(await b.behaviour.stats()).toMatchObject({ connectedPeers: 0 })
   })
 
   it.each<PeerKeyType>(['Secp256k1', 'RSA'])(
