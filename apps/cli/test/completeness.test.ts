@@ -26,7 +26,7 @@ describe('what an answer is complete against', () => {
       'Complete as far as this peer knows: there is no peer to compare with; last compared 5 s ago.',
       'This peer holds a part of the catalogue; 1 holder of it answered as well.'
     ])
-    expect(completenessText({ ...base, state: 'alone' })).toContain('last compared never')
+    expect(completenessText({ ...base, state: 'alone' })).toContain('; never compared yet.')
   })
 })
 

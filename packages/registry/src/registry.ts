@@ -93,7 +93,7 @@ export const REGISTRY_DEFAULTS: Readonly<{ maxPackageBytes: number }> = Object.f
   maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes
 })
 
-/** Of holders of the catalogue at once, so that there is something to page through. */
+/** What holders of the catalogue are asked for at least, so that there is something to page through. */
 const HITS_ASKED_FOR = 50
 
 /** A peer as its users see it, over any store and behaviour. `P2PRegistryBuilder` puts the usual ones together. */
@@ -195,12 +195,7 @@ class Peer implements P2PRegistry {
       const wanted = parseQuery(query)
       // A further page goes on in what the first one has brought here.
       const asksHolders = wanted.after === undefined && behaviour.isPartial()
-      const ahead = wanted.with({
-        limit: Math.max(wanted.limit, HITS_ASKED_FOR),
-        facets: false,
-        explain: false
-      })
-      const asked = asksHolders ? (await behaviour.searchHolders(ahead, { signal })).answered : 0
+      const asked = asksHolders ? (await behaviour.searchHolders(pagesOf(wanted), { signal })).answered : 0
       const { hits, ...rest } = store.catalogue.search(wanted)
       const results = hits.map(({ record, ...hit }) => ({
         package: this.#view(record),
@@ -558,6 +553,10 @@ class Peer implements P2PRegistry {
       }
     }
   }
+}
+
+function pagesOf(query: Query): Query {
+  return query.with({ limit: Math.max(query.limit, HITS_ASKED_FOR), facets: false, explain: false })
 }
 
 /** Reads a name, with or without its owner, where a version has no place. @throws ERR_INVALID_REFERENCE */

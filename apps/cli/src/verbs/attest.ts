@@ -27,6 +27,6 @@ export function attestVerb(): Command {
     if (severity !== undefined) attestation.severity = severity
     if (url !== undefined) attestation.url = url
     const client = await connectToPeer(options, { signal })
-    printReceipt(`Signed a ${claim} of`, await client.attest(reference, attestation, { signal }), options)
+    printReceipt(`Signed the ${claim} of`, await client.attest(reference, attestation, { signal }), options)
   })
 }
