@@ -37,6 +37,33 @@ function passesOrFails(parse: (value: unknown) => unknown, value: unknown, code:
   }
 }
 
+function passes(parse: (value: unknown) => unknown, value: unknown): boolean {
+  try {
+    parse(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether multiformats reads a CID of this codec, or of another one that the same parser takes, and writes it so. */
+function isCidLike(text: string, codec: number): boolean {
+  try {
+    const cid = CID.parse(text)
+    const codecs = codec === 0x71 ? [0x71] : [0x55, 0x70]
+    const { code, size } = cid.multihash
+    return (
+      cid.version === 1 &&
+      codecs.includes(cid.code) &&
+      code === 0x12 &&
+      size === 32 &&
+      cid.toString() === text
+    )
+  } catch {
+    return false
+  }
+}
+
 const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string())
 const ownerId = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
@@ -92,7 +119,32 @@ describe('CIDs', () => {
   })
 
   it('name the place in the error', () => {
-    expect(() => parseOwnerId('x', 'release.owner')).toThrow(/^release\.owner: is not a CID$/)
+    expect(() => parseOwnerId('x', 'release.owner')).toThrow(/^release\.owner: must be a CID of its kind/)
+  })
+
+  it('are those that multiformats reads and writes alike, digit by digit', () => {
+    const codecs: Array<[number, (value: unknown) => string]> = [
+      [0x71, parseOwnerId],
+      [0x55, parseContentId],
+      [0x70, parseContentId]
+    ]
+    const digest = fc.uint8Array({ minLength: 32, maxLength: 32 })
+    const digits = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz234567')
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...codecs),
+        digest,
+        fc.nat(58),
+        digits,
+        ([codec, parse], bytes, at, digit) => {
+          const text = CID.createV1(codec, create(0x12, bytes)).toString()
+          expect(parse(text)).toBe(text)
+          const other = text.slice(0, at) + digit + text.slice(at + 1)
+          expect(passes(parse, other)).toBe(isCidLike(other, codec) && other.length === text.length)
+        }
+      ),
+      { numRuns: 2000 }
+    )
   })
 
   it('are read or refused, whatever comes', () => {
