@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import { code, decode, encode } from '@ipld/dag-cbor'
+import { decode, encode } from '@ipld/dag-cbor'
 import { PROTOCOL_LIMITS } from '@registry/types'
-import { CID } from 'multiformats/cid'
-import { create } from 'multiformats/hashes/digest'
+import { base32 } from 'multiformats/bases/base32'
 import { InvalidRecordError } from './errors.ts'
 
-const SHA2_256 = 0x12
+/** Version 1, dag-cbor, sha2-256, 32 bytes. */
+const CID_PREFIX = Uint8Array.of(0x01, 0x71, 0x12, 0x20)
 
 /**
  * The one encoding of a value: DAG-CBOR.
@@ -48,7 +48,7 @@ export function decodeCanonical<T>(bytes: Uint8Array, parse: (value: unknown) =>
 
 /** The CID of DAG-CBOR bytes as text: version 1, sha2-256, lower-case base32. */
 export function cidText(bytes: Uint8Array): string {
-  return CID.createV1(code, create(SHA2_256, hash('sha256', bytes, 'buffer'))).toString()
+  return base32.encode(Buffer.concat([CID_PREFIX, hash('sha256', bytes, 'buffer')]))
 }
 
 function boundRecord(bytes: Uint8Array): void {
