@@ -57,6 +57,8 @@ type Ask = (peerId: PeerIdText, options: AbortOptions) => Promise<Uint8Array[]>
 export function holderSearch(init: HolderSearchInit): (components: HolderSearchComponents) => HolderSearch {
   return (components) => {
     const { protocol, holders } = components
+    // Any shard may have something to say to a search: each one is asked in its turn.
+    let searches = 0
     return {
       search: (query, options) =>
         askHolders(components, init.timeoutMs, {
@@ -64,7 +66,7 @@ export function holderSearch(init: HolderSearchInit): (components: HolderSearchC
           connected: holders()
             .filter(({ holds }) => holds.mode !== 'light')
             .sort((a, b) => Number(b.holds.mode === 'full') - Number(a.holds.mode === 'full')),
-          key: shardKey(init.network, { bits: init.shardBits, index: 0 }),
+          key: shardKey(init.network, { bits: init.shardBits, index: searches++ % 2 ** init.shardBits }),
           ask: async (peerId, asking) =>
             (await protocol.searchPackages(peerId, query, asking)).flatMap(({ envelopes }) => envelopes),
           ...options
