@@ -1,4 +1,4 @@
-import { type PackageName, RegistryError } from '@registry/types'
+import { type PackageName, RegistryError, type Version } from '@registry/types'
 
 /** The request came under a name that is not this machine's: perhaps a page elsewhere made its own name lead here. */
 export class HostRefusedError extends RegistryError<'ERR_HOST_REFUSED'> {
@@ -78,12 +78,22 @@ export class StaleDocumentError extends RegistryError<'ERR_STALE_DOCUMENT'> {
   }
 }
 
+/** The version is there, or was: in the words by which npm's clients know it. */
+export class PublishedBeforeError extends RegistryError<'ERR_VERSION_EXISTS'> {
+  constructor(version: Version, cause: unknown) {
+    super('ERR_VERSION_EXISTS', `You cannot publish over the previously published versions: ${version}`, {
+      details: { version },
+      cause
+    })
+  }
+}
+
 /** To others here the name means a package of somebody else. */
 export class NameTakenError extends RegistryError<'ERR_NAME_TAKEN'> {
-  constructor(name: PackageName, owner: string) {
-    super('ERR_NAME_TAKEN', `${name} means the package of @${owner} on this peer`, {
+  constructor(name: PackageName, owners: string) {
+    super('ERR_NAME_TAKEN', `${name} means the package of ${owners} on this peer`, {
       hint: 'Choose another name. To publish one of the same name all the same: registry publish',
-      details: { name, owner }
+      details: { name, owners }
     })
   }
 }

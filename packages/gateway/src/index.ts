@@ -14,6 +14,7 @@ export {
   NameTakenError,
   NothingFoundError,
   OriginRefusedError,
+  PublishedBeforeError,
   StaleDocumentError,
   TooManyUploadsError,
   UnauthorizedError,

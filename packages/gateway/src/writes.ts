@@ -3,7 +3,7 @@ import {
   isRegistryError,
   type P2PRegistry,
   type PackageDetails,
-  type PackageReference,
+  type PackageName,
   type PublishReceipt,
   parseDistTag,
   parseMap,
@@ -18,6 +18,7 @@ import {
   InvalidUploadError,
   NameTakenError,
   NothingFoundError,
+  PublishedBeforeError,
   StaleDocumentError,
   UnsupportedError
 } from './errors.ts'
@@ -39,22 +40,27 @@ export class Writes {
   async publish(npmName: string, upload: Upload, signal: AbortSignal): Promise<PublishReceipt> {
     const wanted = parsePublication(npmName, upload)
     const own = this.#own(npmName)
-    await this.#refuseTaken(parseNpmName(npmName))
+    await this.#refuseTaken(npmName)
     const before = await this.#registry.details(own)
     const standing = before?.distTags.latest
     // Who publishes under another tag does not want it to become the latest by being the newest.
     const isAside = !wanted.tags.includes('latest') && standing !== undefined
     if (isAside && semver.gt(wanted.version, standing)) await this.#registry.tag(own, 'latest', standing)
-    const receipt = await this.#registry.publish(wanted.tarball.source, {
-      expected: { name: wanted.name, version: wanted.version },
-      signal
-    })
+    const receipt = await this.#publish(wanted, signal)
     const after = await this.#registry.details(own)
     for (const tag of wanted.tags) {
       // The newest is the latest without being told.
       if (after?.distTags[tag] !== wanted.version) await this.#registry.tag(own, tag, wanted.version)
     }
     return receipt
+  }
+
+  async #publish({ name, version, tarball }: Publication, signal: AbortSignal): Promise<PublishReceipt> {
+    try {
+      return await this.#registry.publish(tarball.source, { expected: { name, version }, signal })
+    } catch (error) {
+      throw isRegistryError(error, 'ERR_VERSION_EXISTS') ? new PublishedBeforeError(version, error) : error
+    }
   }
 
   /**
@@ -116,34 +122,33 @@ export class Writes {
     await this.#registry.tag(this.#own(npmName), parseDistTag(tag), null)
   }
 
-  /** The package of this name that this peer may speak for, as the registry takes it. */
+  /** The package of this name that this peer may speak for, as the registry takes it. @throws ERR_NAME_TAKEN */
   #own(npmName: string): string {
-    const reference = parseNpmName(npmName)
-    return formatPackageReference({ owner: reference.owner ?? this.#registry.owner, name: reference.name })
+    const { name, owner = this.#registry.owner } = parseNpmName(npmName)
+    if (owner !== this.#registry.owner) throw new NameTakenError(name, `@${owner}`)
+    return formatPackageReference({ owner, name })
   }
 
   async #ownDetails(npmName: string): Promise<PackageDetails> {
     const details = await this.#registry.details(this.#own(npmName))
     if (details !== undefined) return details
-    await this.#refuseTaken(parseNpmName(npmName))
+    await this.#refuseTaken(npmName)
     throw new NothingFoundError(`You have not published ${npmName}`)
   }
 
   /** @throws {NameTakenError} ERR_NAME_TAKEN, the name means another owner's package, and this one has none of that name */
-  async #refuseTaken(reference: PackageReference): Promise<void> {
-    const { owner } = this.#registry
-    if (reference.owner !== undefined && reference.owner !== owner) {
-      throw new NameTakenError(reference.name, reference.owner)
-    }
-    if ((await this.#registry.details(formatPackageReference({ owner, name: reference.name }))) !== undefined)
-      return
-    const other = await this.#ownerOf(reference)
-    if (other !== undefined && other !== owner) throw new NameTakenError(reference.name, other)
+  async #refuseTaken(npmName: string): Promise<void> {
+    if ((await this.#registry.details(this.#own(npmName))) !== undefined) return
+    const { name } = parseNpmName(npmName)
+    const owners = await this.#ownersOf(name)
+    if (owners !== undefined) throw new NameTakenError(name, owners)
   }
 
-  async #ownerOf({ name }: PackageReference): Promise<string | undefined> {
+  /** Whose it is, in words. */
+  async #ownersOf(name: PackageName): Promise<string | undefined> {
     try {
-      return (await this.#registry.details(name))?.package.owner
+      const owner = (await this.#registry.details(name))?.package.owner
+      return owner === undefined ? undefined : `@${owner}`
     } catch (error) {
       if (isRegistryError(error, 'ERR_AMBIGUOUS_NAME')) return 'several owners'
       throw error

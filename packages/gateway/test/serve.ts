@@ -15,7 +15,7 @@ import { type Gateway, type GatewayInit, gateway, openTokens } from '../src/inde
 export interface Answer {
   status: number
   headers: IncomingHttpHeaders
-  bytes: Uint8Array
+  bytes: Buffer
   text: string
   /** The body as JSON, of any shape. */
   // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers of every shape
@@ -62,6 +62,8 @@ export interface ArrivalOptions {
   /** Fields that are signed in place of those of the tarball. */
   signed?: Record<string, unknown>
   bytes?: Uint8Array
+  /** The tarball of which a release is signed, when it is not the one that comes. */
+  described?: Uint8Array
 }
 
 /** A peer in memory behind a gateway on a port of its own. */
@@ -109,13 +111,19 @@ export async function serve(init: Partial<GatewayInit> = {}): Promise<Served> {
       change?.(document)
       return write('PUT', `/${manifest.name.replace('/', '%2f')}`, document)
     },
-    async arrive(owner, manifest, { signed, bytes = tarball(manifestEntry(manifest)) } = {}) {
+    async arrive(
+      owner,
+      manifest,
+      { signed, bytes = tarball(manifestEntry(manifest)), described = bytes } = {}
+    ) {
       const content = describeContent(bytes)
       const release = parseRelease({
-        ...(await inspectTarball([bytes])),
+        ...(await inspectTarball([described])),
         ...signed,
         owner: owner.id,
         content: content.cid,
+        size: content.size,
+        integrity: content.integrity,
         claimedAtMs: clock.now()
       })
       peer.behaviour.contentRouter.remote.set(content.cid, bytes)

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest'
+import * as gateway from '../src/index.ts'
+
+it('exports these names and no others', () => {
+  expect(Object.keys(gateway).sort()).toEqual([
+    'BodyTooLargeError',
+    'GATEWAY_DEFAULTS',
+    'HostRefusedError',
+    'InvalidUploadError',
+    'ManifestMismatchError',
+    'MethodRefusedError',
+    'NameTakenError',
+    'NothingFoundError',
+    'OriginRefusedError',
+    'PublishedBeforeError',
+    'StaleDocumentError',
+    'TooManyUploadsError',
+    'UnauthorizedError',
+    'UnsupportedError',
+    'gateway',
+    'openTokens'
+  ])
+})
