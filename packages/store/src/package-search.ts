@@ -16,6 +16,7 @@ import { StoreNotRunningError } from './errors.ts'
 import { roundedCount } from './fold.ts'
 import type { PackageViews } from './package-views.ts'
 import type { RecordSet } from './record-set.ts'
+import type { FreshRelease } from './view-update.ts'
 
 const ATTESTATION = RECORD_KINDS.indexOf('attestation')
 
@@ -74,7 +75,7 @@ export class PackageSearch {
   }
 
   /** A transaction was committed that changed how these packages are found; `change` is that of `packages.changed`. */
-  changed(packages: Iterable<number>, change: number): void {
+  changed(packages: ReadonlyMap<number, FreshRelease | undefined>, change: number): void {
     if (this.#index !== undefined) this.#put(this.#index, packages, { before: change - 1, after: change })
   }
 
@@ -120,10 +121,11 @@ export class PackageSearch {
         watermark,
         REPLAY_BATCH + 1
       )
-      const packages = rows.slice(0, REPLAY_BATCH).map((row) => integerOf(row, 'id'))
+      const ids = rows.slice(0, REPLAY_BATCH).map((row) => integerOf(row, 'id'))
       more = rows.length > REPLAY_BATCH
-      last = packages.at(-1) ?? last
+      last = ids.at(-1) ?? last
       // Only with the last one has the index what there was at the newest change.
+      const packages = new Map(ids.map((id) => [id, undefined]))
       this.#put(index, packages, { before: watermark, after: more ? watermark : newest })
       await index.backpressure()
       await setImmediate()
@@ -133,13 +135,13 @@ export class PackageSearch {
   /** `before` and `after` are the watermarks without and with all of this. */
   #put(
     index: SearchIndex,
-    packages: Iterable<number>,
+    packages: ReadonlyMap<number, FreshRelease | undefined>,
     { before, after }: { before: number; after: number }
   ): void {
     const documents: SearchDocument[] = []
     const unlisted: number[] = []
-    for (const id of packages) {
-      const document = this.#document(id)
+    for (const [id, fresh] of packages) {
+      const document = this.#document(id, fresh)
       if (document === undefined) unlisted.push(id)
       else documents.push(document)
     }
@@ -147,8 +149,8 @@ export class PackageSearch {
     if (unlisted.length > 0) index.remove(unlisted, after)
   }
 
-  #document(id: number): SearchDocument | undefined {
-    const record = this.#views.latestOf(id)
+  #document(id: number, fresh: FreshRelease | undefined): SearchDocument | undefined {
+    const record = fresh ?? this.#views.latestOf(id)
     if (record === undefined) return undefined
     const { owner, name, description, category, tags, keywords, license, claimedAtMs } = record.release
     const document: SearchDocument = {

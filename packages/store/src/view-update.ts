@@ -44,6 +44,12 @@ export interface CheckedEnvelope {
   record: VerifiedRecord
 }
 
+/** A release that came in this transaction. */
+export interface FreshRelease {
+  release: Release
+  firstSeenMs: number
+}
+
 /** A row of `packages`, as far as it is folded. */
 interface FoldedPackage {
   readonly id: number
@@ -54,7 +60,7 @@ interface FoldedPackage {
   readonly stored: boolean
   /** There may be records about it. */
   known: boolean
-  latest: { number: number; version: Version; release?: Release } | undefined
+  latest: { number: number; version: Version; fresh?: FreshRelease } | undefined
   live: number
   plain: boolean
   /** As the row has them. */
@@ -90,8 +96,11 @@ export class ViewUpdate {
   readonly added: CatalogueCounts = { owners: 0, packages: 0, releases: 0 }
   /** Something was stored that is told as a change. */
   told: boolean = false
-  /** Packages that are found by other words than before, or no longer; filled by `finish`. */
-  readonly changed: Set<number> = new Set()
+  /**
+   * Packages that are found by other words than before, or no longer, with the release that stands for each if that is
+   * at hand; filled by `finish`.
+   */
+  readonly changed: Map<number, FreshRelease | undefined> = new Map()
 
   /** `change` is the number of this transaction, for `packages.changed`. */
   constructor(db: Database, records: RecordSet, change: number) {
@@ -210,7 +219,7 @@ export class ViewUpdate {
     if (about.plain && !about.stale && rows.length === 0) {
       about.live += 1
       if (about.latest === undefined || standsBefore(version, about.latest.version)) {
-        about.latest = { number, version, release }
+        about.latest = { number, version, fresh: { release, firstSeenMs: seenMs } }
       }
     } else {
       about.stale = true
@@ -382,7 +391,7 @@ export class ViewUpdate {
     const moved = latest?.number !== before.latest
     if (moved) this.#countDependencies(about, dependents)
     const refound = moved || (attested && latest !== undefined)
-    if (refound) this.changed.add(id)
+    if (refound) this.changed.set(id, latest?.fresh)
     this.added.releases += live - before.live
     this.added.packages += Number(latest !== undefined) - Number(before.latest !== undefined)
     if (!about.stored) {
@@ -402,7 +411,7 @@ export class ViewUpdate {
 
   #countDependencies({ latest, before }: FoldedPackage, dependents: Map<string, number>): void {
     const old = this.#dependenciesOf(before.latest)
-    const fresh = latest?.release?.dependencies ?? this.#dependenciesOf(latest?.number)
+    const fresh = latest?.fresh?.release.dependencies ?? this.#dependenciesOf(latest?.number)
     for (const [name, difference] of foldDependencies(old, fresh)) {
       dependents.set(name, (dependents.get(name) ?? 0) + difference)
     }
@@ -423,7 +432,7 @@ export class ViewUpdate {
     for (const namesake of namesakes) {
       const id = integerOf(namesake, 'id')
       if (this.changed.has(id)) continue
-      this.changed.add(id)
+      this.changed.set(id, undefined)
       this.#db.run('UPDATE packages SET changed = ? WHERE id = ?', this.#change, id)
     }
   }
