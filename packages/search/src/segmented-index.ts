@@ -17,7 +17,7 @@ export interface SearchIndexInit {
   folder?: string
   /** Changes that stay with the searching thread before a worker makes a segment of them. @default 64 */
   maxTableDocuments?: number
-  /** Changes waiting for the worker above which `backpressure` makes the caller wait. @default 512 */
+  /** Changes waiting for the worker above which `backpressure` makes the caller wait. @default 256 */
   maxWaitingDocuments?: number
 }
 
@@ -25,7 +25,7 @@ export interface SearchIndexComponents {
   logger?: Logger
 }
 
-const DEFAULTS = Object.freeze({ maxTableDocuments: 64, maxWaitingDocuments: 512 })
+const DEFAULTS = Object.freeze({ maxTableDocuments: 64, maxWaitingDocuments: 256 })
 
 /** Documents of a batch: so many take about a millisecond to be copied to the worker. */
 const MAX_BATCH_DOCUMENTS = 128
