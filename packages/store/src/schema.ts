@@ -1,7 +1,7 @@
 import { type Database, integerOf } from './database.ts'
 import { NewerSchemaError } from './errors.ts'
 
-interface Migration {
+export interface Migration {
   sql: string
   /** The views are to be made anew from the records afterwards. */
   rebuild: boolean
@@ -15,7 +15,7 @@ interface Migration {
  * of the records, made anew from them when in doubt: those columns, `record_set`, `owners`, `packages` and
  * `dependents`.
  */
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
     rebuild: false,
     sql: `

@@ -10,6 +10,7 @@ it('exports exactly this', () => {
     'NotStoredError',
     'QuotaExceededError',
     'REGISTRY_STORE_DEFAULTS',
+    'StaleStatementError',
     'StorageError',
     'StoreCorruptError',
     'StoreNotRunningError',
