@@ -16,6 +16,7 @@ import {
   writeControlFile
 } from '@registry/control'
 import { parsePeerAddress } from '@registry/discovery'
+import { GATEWAY_DEFAULTS, gateway, tokensFolder } from '@registry/gateway'
 import { defaultConfig, P2PRegistryBuilder, systemClock } from '@registry/registry'
 import { registryStore } from '@registry/store'
 import { openHttpServer, parseListen } from './http-server.ts'
@@ -24,10 +25,14 @@ import { HTTP_DEFAULTS, loadNodeConfig, namedDataDir } from './node-config.ts'
 
 /** Every setting as it is unless changed. */
 export function defaultNodeConfig(): P2PConfig {
-  return { ...defaultConfig(), http: { ...HTTP_DEFAULTS } }
+  return {
+    ...defaultConfig(),
+    http: { ...HTTP_DEFAULTS },
+    gateway: { advisors: [...GATEWAY_DEFAULTS.advisors] }
+  }
 }
 
-/** Where concrete layers meet: settings, store, behaviour, registry, control interface and HTTP server make a peer. */
+/** Where concrete layers meet: settings, store, behaviour, registry, control interface, npm's interface and HTTP server make a peer. */
 export async function composeNode(init: NodeInit, components: NodeComponents): Promise<RunningNode> {
   const env = init.env ?? process.env
   const dataDir = resolve(namedDataDir(init.dataDir, env) ?? defaultDataDir(env))
@@ -53,8 +58,14 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
 
   const settings: readonly ConfigRow[] = describeConfig(defaultNodeConfig(), loaded)
   const { maxPackageBytes } = loaded.overrides.limits ?? {}
-  const token = createControlToken()
   const uploadDir = join(dataDir, 'uploads')
+  const npm = gateway({
+    tokensDir: tokensFolder(dataDir),
+    uploadDir,
+    ...loaded.overrides.gateway,
+    ...(maxPackageBytes === undefined ? {} : { maxPackageBytes })
+  })({ registry, clock, ...(logger === undefined ? {} : { logger }) })
+  const token = createControlToken()
   const control = controlHandler({
     token,
     uploadDir,
@@ -65,6 +76,7 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
   try {
     // Only now is the folder surely no other process's: what a crash left behind can go.
     await rm(uploadDir, { recursive: true, force: true })
+    await npm.start()
     const server = await openHttpServer(listen, [
       {
         prefix: CONTROL_PATH,
@@ -74,7 +86,8 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
           shutdown: () => void stop(),
           ...(logger === undefined ? {} : { logger })
         })
-      }
+      },
+      { prefix: '/', handler: npm.handler }
     ])
     const stopped = Promise.withResolvers<void>()
     // Nobody has to wait for it: `stop` rejects too.
@@ -85,6 +98,7 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
         server.refuse()
         try {
           await removeControlFile(dataDir, token)
+          await npm.stop()
           await registry.stop()
         } finally {
           // Last, for whoever asked for the end sees it by this.
@@ -119,6 +133,7 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
     }
     return node
   } catch (error) {
+    await npm.stop()
     await registry.stop()
     throw error
   }

@@ -193,9 +193,25 @@ describe('a peer that cannot start', () => {
   })
 })
 
+describe('the npm registry', () => {
+  it('is at the same address, of the same packages', async () => {
+    const node = await start('npm', [['gateway.publicUrl', 'https://packages.example.org']])
+    const manifest = JSON.stringify({ name: 'kit', version: '1.0.0' })
+    await node.registry.publish({ kind: 'files', files: { 'package.json': manifest } })
+    const document = await (await fetch(`${node.http}/kit`)).json()
+    expect(document).toMatchObject({
+      'dist-tags': { latest: '1.0.0' },
+      versions: { '1.0.0': { dist: { tarball: 'https://packages.example.org/kit/-/kit-1.0.0.tgz' } } }
+    })
+    expect((await fetch(`${node.http}/kit`, { method: 'PUT', body: '{}' })).status).toBe(401)
+    expect(await (await fetch(`${node.http}/-/registry/v1/ping`)).json()).toMatchObject({ registry: 'p2p' })
+  })
+})
+
 describe('the defaults', () => {
   it('are known for every section', async () => {
-    const { http, network, ...rest } = await defaultNodeConfig()
+    const { http, gateway, network, ...rest } = await defaultNodeConfig()
+    expect(gateway).toEqual({ advisors: [] })
     expect(http).toEqual({ listen: '127.0.0.1:4873' })
     expect(network.maxConnections).toBe(100)
     expect(Object.keys(rest).sort()).toEqual([

@@ -74,6 +74,11 @@ export interface HttpConfig {
   listen: string
 }
 
+export interface GatewayConfig {
+  publicUrl?: string
+  advisors: string[]
+}
+
 /** Every setting of a peer. */
 export interface P2PConfig {
   network: NetworkConfig
@@ -86,6 +91,7 @@ export interface P2PConfig {
   storage: StorageConfig
   limits: LimitsConfig
   http: HttpConfig
+  gateway: GatewayConfig
 }
 
 /** The settings that somebody chose; the rest is left to the defaults of the layers. */

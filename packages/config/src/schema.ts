@@ -1,4 +1,4 @@
-import { PROTOCOL_LIMITS } from '@registry/types'
+import { isOwnerId, PROTOCOL_LIMITS } from '@registry/types'
 import { z } from 'zod'
 import type { BootstrapNode, P2PConfig } from './config.ts'
 
@@ -57,6 +57,15 @@ const hostAndPort = text(260).refine(
   },
   { error: 'must be HOST:PORT, such as "127.0.0.1:4873" or "[::1]:0"' }
 )
+
+const webAddress = text(512).refine(
+  (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+  {
+    error: 'must be an address such as "https://packages.example.org"'
+  }
+)
+
+const owner = text(128).refine(isOwnerId, { error: 'must be the ID of an owner, without "@"' })
 
 /** The rule and the meaning of every setting. */
 const SECTIONS = {
@@ -146,6 +155,12 @@ const SECTIONS = {
   }),
   http: z.strictObject({
     listen: hostAndPort.describe('Where the local API listens; port 0 takes any free one.')
+  }),
+  gateway: z.strictObject({
+    publicUrl: webAddress
+      .exactOptional()
+      .describe('Address of the npm registry for others than this machine, as behind a proxy.'),
+    advisors: list(owner).describe('Owners whose warnings an audit by npm shows.')
   })
 } satisfies { [Section in keyof P2PConfig]: z.ZodType<P2PConfig[Section]> }
 

@@ -75,7 +75,10 @@ describe('settings of a program', () => {
     ['limits.maxPackageBytes', 2 ** 40, 'must be a whole number from 1 to 536870912'],
     ['http.listen', '127.0.0.1:65536', 'must be HOST:PORT'],
     ['http.listen', '::1:80', 'must be HOST:PORT'],
-    ['http.listen', 4873, 'must be a text']
+    ['http.listen', 4873, 'must be a text'],
+    ['gateway.publicUrl', 'packages.example.org', 'must be an address'],
+    ['gateway.publicUrl', 'ftp://packages.example.org', 'must be an address'],
+    ['gateway.advisors', 'ada', 'must be a list']
   ])('%s refuses %j', (path, value, reason) => {
     const [section = '', key = ''] = path.split('.')
     const [first, ...others] = reasonsOf({ [section]: { [key]: value } })

@@ -46,7 +46,15 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'limits.recordsPerSecondPerPeer': { value: 50, text: '50' },
   'limits.requestsPerSecondPerPeer': { value: 500, text: '500' },
   'limits.maxPackageBytes': { value: 1_000_000, text: '1000000' },
-  'http.listen': { value: '[::1]:0', text: '[::1]:0' }
+  'http.listen': { value: '[::1]:0', text: '[::1]:0' },
+  'gateway.publicUrl': {
+    value: 'https://packages.example.org/npm',
+    text: 'https://packages.example.org/npm'
+  },
+  'gateway.advisors': {
+    value: ['bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'],
+    text: 'bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'
+  }
 }
 
 /** The examples in their sections. */

@@ -2,7 +2,6 @@ import {
   type AttestationRecord,
   formatPackageReference,
   isRegistryError,
-  type OwnerId,
   type P2PRegistry,
   parseList,
   parseMap,
@@ -34,9 +33,9 @@ export interface Advisory {
 /** What owners that this peer listens to warn of; a package's own owner is one of them. */
 export class Advisories {
   readonly #registry: P2PRegistry
-  readonly #advisors: ReadonlySet<OwnerId>
+  readonly #advisors: ReadonlySet<string>
 
-  constructor(registry: P2PRegistry, advisors: readonly OwnerId[]) {
+  constructor(registry: P2PRegistry, advisors: readonly string[]) {
     this.#registry = registry
     this.#advisors = new Set(advisors)
   }

@@ -44,7 +44,7 @@ export interface GatewayInit {
   /** The address under which others than this machine's own programs know it. By default each caller's own `Host`. */
   publicUrl?: string
   /** Owners whose warnings an audit shows, beside this peer's own and each package's own owner. @default none */
-  advisors?: readonly OwnerId[]
+  advisors?: readonly string[]
   /** The largest package that is received. @default 536870912, the protocol's bound */
   maxPackageBytes?: number
   /** The largest document that is received, its tarball not counted. @default 33554432 */
@@ -70,7 +70,7 @@ export interface Gateway extends Startable {
 }
 
 export const GATEWAY_DEFAULTS: Readonly<{
-  advisors: readonly OwnerId[]
+  advisors: readonly string[]
   maxPackageBytes: number
   maxDocumentBytes: number
   maxUploads: number

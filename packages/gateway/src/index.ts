@@ -27,4 +27,4 @@ export {
   type GatewayInit,
   gateway
 } from './gateway.ts'
-export { openTokens, type TokenInfo, type Tokens } from './tokens.ts'
+export { openTokens, type TokenInfo, type Tokens, tokensFolder } from './tokens.ts'

@@ -28,6 +28,11 @@ export interface Tokens {
   revoke(key: string): Promise<boolean>
 }
 
+/** Where the tokens of a peer are, beside all else that it keeps. */
+export function tokensFolder(dataDir: string): string {
+  return join(dataDir, 'tokens')
+}
+
 const TOKEN = /^p2pr_[\w-]{43}$/
 const KEY = /^[\da-f]{64}$/
 const MAX_LISTED = 10_000

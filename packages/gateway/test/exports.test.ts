@@ -18,6 +18,7 @@ it('exports these names and no others', () => {
     'UnauthorizedError',
     'UnsupportedError',
     'gateway',
-    'openTokens'
+    'openTokens',
+    'tokensFolder'
   ])
 })

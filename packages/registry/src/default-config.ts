@@ -4,7 +4,7 @@ import { REGISTRY_STORE_DEFAULTS } from '@registry/store'
 import { REGISTRY_DEFAULTS } from './registry.ts'
 
 /** The settings of a peer; what serves them over HTTP has its own. */
-export type PeerConfig = Omit<P2PConfig, 'http'>
+export type PeerConfig = Omit<P2PConfig, 'http' | 'gateway'>
 
 /** How a peer proves who it is. */
 export const SECURITY_DEFAULTS: Readonly<SecurityConfig> = Object.freeze({
