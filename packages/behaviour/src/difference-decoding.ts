@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { MAX_SYMBOLS } from '@registry/protocol'
 import { type Decoder, decoder } from '@registry/reconciliation'
 import {
   type Catalogue,
@@ -29,8 +28,8 @@ export type DecodedDifference =
   /** The peer's catalogue did not stand still for long enough. */
   | { status: 'moved' }
 
-/** Symbols asked for at once; with their counts they fit one answer. */
-export const SYMBOLS_PER_REQUEST = 16_384
+/** Symbols of one answer: as many as can be peeled without keeping the event loop from others for long. */
+export const SYMBOLS_PER_REQUEST = 4096
 /** The least to go on with: so many, and so many times those that came. */
 const MIN_SYMBOLS = 64
 const MIN_GROWTH = 1.25
@@ -55,10 +54,10 @@ export async function decodeDifference(
         ledger.ask((options) => protocol.symbols(ledger.peerId, { scope, from: at, count }, options))
       )
     }
-    return contiguous(await Promise.all(requests), from)
+    return contiguous(await Promise.all(requests), from, catalogue.sketch(scope).capacity)
   }
 
-  let chunks = contiguous([first], 0)
+  let chunks = contiguous([first], 0, catalogue.sketch(scope).capacity)
   for (let moves = 0; ; ) {
     const sketch = catalogue.sketch(scope)
     // In the same moment as the symbols are read.
@@ -115,12 +114,12 @@ async function peel(
   return decoding
 }
 
-/** Those up to the first gap, which a peer leaves that gives fewer than were asked for. */
-function contiguous(chunks: readonly SymbolChunk[], from: number): SymbolChunk[] {
+/** Those up to the first gap, which a peer leaves that gives fewer than were asked for, and none beyond what there is here. */
+function contiguous(chunks: readonly SymbolChunk[], from: number, capacity: number): SymbolChunk[] {
   const kept: SymbolChunk[] = []
   let next = from
   for (const chunk of chunks) {
-    if (chunk.count === 0 || chunk.from !== next || next + chunk.count > MAX_SYMBOLS) break
+    if (chunk.count === 0 || chunk.from !== next || next + chunk.count > capacity) break
     kept.push(chunk)
     next += chunk.count
   }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readRecord } from '@registry/identity'
 import { MAX_ANSWERED_BYTES, MAX_HOLDINGS, MAX_NAME_RECORDS, MAX_RECORD_IDS } from '@registry/protocol'
 import { estimateDifferences, symbolsFor } from '@registry/reconciliation'
@@ -46,6 +47,10 @@ const MAX_HITS = 50
 const MAX_OWNERS = 256
 /** Of a package with more, some are left out of an answer. */
 const MAX_STATEMENTS = 64
+/** Records read in one turn of the event loop. */
+const TURN_RECORDS = 128
+/** Packages likewise, each of which has some. */
+const TURN_PACKAGES = 16
 /** An estimate may err so much, and a set of symbols too many costs less than a list of all IDs. */
 const ESTIMATE_ERROR = 2
 
@@ -91,8 +96,9 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
           if (id !== undefined) ids.add(id)
         }
       }
-      for (const one of answered) {
+      for (const [index, one] of answered.entries()) {
         if (ids.size >= MAX_NAME_RECORDS) break
+        if (index % TURN_PACKAGES === TURN_PACKAGES - 1) await nextTurn()
         const { statements, releases } = packageRecords(catalogue, one, name)
         for (const id of [...statements, ...releases]) ids.add(id)
       }
@@ -108,6 +114,7 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
       for (const { record, score } of catalogue.search(bounded).hits) {
         const { owner, name } = record.release
         if (catalogue.downloads(owner, name) < minDownloads) continue
+        if (hits.length % TURN_PACKAGES === TURN_PACKAGES - 1) await nextTurn()
         const { statements } = packageRecords(catalogue, owner, name)
         const envelopes = envelopesOf([catalogue.ownerRecord(owner), record.id, ...statements])
         bytes += sizeOf(envelopes)
@@ -152,7 +159,8 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
     async exchangeRecords(from, { want, give }) {
       const records: Uint8Array[] = []
       let bytes = 0
-      for (const shortId of want) {
+      for (const [index, shortId] of want.entries()) {
+        if (index % TURN_RECORDS === TURN_RECORDS - 1) await nextTurn()
         const id = catalogue.recordOf(shortId)
         const record = id === undefined ? undefined : catalogue.record(id)
         bytes += record?.length ?? 0

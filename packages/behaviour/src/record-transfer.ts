@@ -11,8 +11,8 @@ export interface RecordTransferComponents {
   protocol: Pick<PackageProtocol, 'exchangeRecords'>
 }
 
-/** Records asked for at once; of the usual size, that many just fit one answer. */
-const BATCH_RECORDS = 512
+/** Records asked for at once; of the usual size, that many take half of an answer. */
+const BATCH_RECORDS = 256
 /** Exchanges under way at once: one is answered while another one is stored. */
 const PIPELINE = 3
 /** More are not handed over: the other side hears of the difference too, and asks for what it wants. */

@@ -83,7 +83,7 @@ const REQUEST_COSTS: Readonly<Record<string, number>> = {
   holdings: 20,
   announceHoldings: 20
 }
-const SYNC_BUDGET = { maxBytes: 256 * 1024 * 1024, maxMs: 600_000, maxRefused: 256, maxComparisons: 6 }
+const SYNC_BUDGET = { maxBytes: 1024 * 1024 * 1024, maxMs: 600_000, maxRefused: 256, maxComparisons: 6 }
 const PEER_SCORE = { banBelow: 10, banMs: 600_000, halfLifeMs: 600_000, maxPeers: MAX_PEERS }
 const MAX_HOLDINGS_PER_PEER = 20_000
 /** libp2p's own stop can hang on a connection that does not close. */

@@ -5,7 +5,7 @@ import type { ContentId } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import type { PeerKeyType } from '../src/index.ts'
 import { publish, signedRelease } from './fixtures.ts'
-import { eventually, memoryPeer, type TestPeer, untilReleases } from './peers.ts'
+import { eventually, memoryPeer, rawPeer, type TestPeer, untilReleases } from './peers.ts'
 
 const read = async ({ store: { blobs } }: TestPeer, cid: ContentId): Promise<Buffer> =>
   Buffer.concat(await Array.fromAsync(blobs.read(cid)))
@@ -126,6 +126,41 @@ describe('two peers', () => {
     const { content } = await publish(a.store)
     await a.behaviour.settled()
     expect(b.behaviour.contentRouter.providerCount(content.cid)).toBe(1)
+  })
+
+  it('show how far a first synchronisation is, and that it is not to be relied on until then', async () => {
+    const raw = await rawPeer()
+    const signed = await Promise.all(
+      Array.from({ length: 1100 }, (_, number) => signedRelease({ name: `package-${number}` }))
+    )
+    await raw.store.catalogue.ingest(signed.flatMap(({ records }) => records))
+    const { snapshot } = raw.handlers
+    const [second, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    raw.handlers.snapshot = async (...input) => {
+      if (input[1].after !== undefined) {
+        second.resolve()
+        await goOn.promise
+      }
+      return snapshot(...input)
+    }
+    const b = await memoryPeer()
+    await b.behaviour.connect(raw.address())
+    await second.promise
+    const { peerId } = raw
+    const progress = { peerId, stage: 'snapshot', expected: 1101, received: expect.any(Number) }
+    expect(await b.behaviour.stats()).toMatchObject({
+      syncing: [progress],
+      completeness: { state: 'behind', agreeing: 0, compared: 1 }
+    })
+    expect(b.behaviour.isPartial()).toBe(true)
+    goOn.resolve()
+    await b.behaviour.settled()
+    expect(b.store.catalogue.counts().releases).toBe(1100)
+    expect(await b.behaviour.stats()).toMatchObject({
+      syncing: [],
+      completeness: { state: 'agreed', agreeing: 1, compared: 1 }
+    })
+    expect(b.behaviour.isPartial()).toBe(false)
   })
 
   it('of different networks have nothing to say to each other', async () => {
