@@ -63,7 +63,15 @@ export class Scoring {
         if (marks === null) continue
         const selection = new Selection(part, query, limit, after, best[limit - 1]?.key)
         const documentsFound = plan === undefined ? 0 : this.#sum(part, index, plan, marks)
-        total += this.#select(selection, { part, plan, marks, accept, counter, documentsFound })
+        try {
+          total += this.#select(selection, { part, plan, marks, accept, counter, documentsFound })
+        } catch (error) {
+          // The caller's `accept` failed: the next search begins with sums of 0 all the same.
+          this.#sums.fill(0)
+          this.#states.fill(0)
+          this.#highest.fill(0)
+          throw error
+        }
         best = [...best, ...selection.taken()].sort(compareCandidates).slice(0, limit)
       }
     }
@@ -100,52 +108,20 @@ export class Scoring {
         const end = listStart[2 * number + side + 1] ?? 0
         if (start < end) lists.push({ start, end, multiplier })
       }
-      // The first list of a word is the fastest.
+      // The first list of a word is the fastest: no document has the word yet.
       lists.sort((x, y) => y.end - y.start - (x.end - x.start))
       const bit = 1 << (GAIN_BITS + place)
-      for (const [order, list] of lists.entries()) {
-        const add = order === 0 ? this.#addFirst : this.#addNext
-        documentsFound += add.call(this, part, list, bit, marks)
-      }
+      for (const list of lists) documentsFound += this.#addList(part, list, bit, marks)
     }
     this.#addName(part, index, plan)
     return documentsFound
   }
 
-  /** Adds a list to documents none of which has the word yet; answers how many had none before. */
-  #addFirst(part: Part, list: List, bit: number, marks: Uint8Array | undefined): number {
-    const { postings } = part.segment.arrays
-    const { start, end, multiplier } = list
-    const sums = this.#sums
-    const states = this.#states
-    const highest = this.#highest
-    let found = 0
-    let window = 0
-    let top = 0
-    for (let index = start; index < end; index += 1) {
-      const posting = postings[index] ?? 0
-      const document = posting >>> 8
-      if (marks !== undefined && marks[document] === 0) continue
-      const gain = (posting & 0xff) * multiplier
-      const state = states[document] ?? 0
-      const sum = (sums[document] ?? 0) + gain
-      // 1 for a state of 0, without a branch that would be guessed wrong half of the time.
-      found += ((state | -state) >>> 31) ^ 1
-      states[document] = (state & ~GAIN_MASK) | bit | gain
-      sums[document] = sum
-      if (document >>> WINDOW_SHIFT !== window) {
-        if (top > (highest[window] ?? 0)) highest[window] = top
-        window = document >>> WINDOW_SHIFT
-        top = 0
-      }
-      top = Math.max(top, sum)
-    }
-    if (top > (highest[window] ?? 0)) highest[window] = top
-    return found
-  }
-
-  /** Adds a list to documents some of which have the word already: what gives more counts. */
-  #addNext(part: Part, list: List, bit: number, marks: Uint8Array | undefined): number {
+  /**
+   * Adds a list to documents, some of which may have the word already: what gives more counts. Answers how many had no
+   * word before.
+   */
+  #addList(part: Part, list: List, bit: number, marks: Uint8Array | undefined): number {
     const { postings } = part.segment.arrays
     const { start, end, multiplier } = list
     const sums = this.#sums

@@ -159,6 +159,18 @@ describe('filters', () => {
   })
 })
 
+describe('a caller that fails', () => {
+  it('gets its own error, and the next search is as good as any', () => {
+    const index = indexOf({ name: 'lwt' }, { name: 'lwt-two' })
+    const before = index.search(queryOf('lwt'))
+    const fail = (): never => {
+      throw new Error('no')
+    }
+    expect(() => index.search(queryOf('lwt'), fail)).toThrow('no')
+    expect(index.search(queryOf('lwt'))).toEqual(before)
+  })
+})
+
 describe('facets', () => {
   it('count the values of all that fits, most first', () => {
     const index = indexOf(
