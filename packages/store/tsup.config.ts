@@ -1,3 +1,3 @@
 import { javascript } from '../../tsup.base.ts'
 
-export default javascript('index', 'verify-worker')
+export default javascript('index', 'checkpoint-worker', 'verify-worker')

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { authorizeRecord, readRecord, recordIdOf } from '@registry/identity'
+import { authorizeRecord, readRecord } from '@registry/identity'
 import {
   type AttestationRecord,
   type Catalogue,
@@ -168,8 +168,8 @@ export class StoredCatalogue implements Catalogue {
   async #checkPart(envelopes: readonly Uint8Array[], start: number): Promise<Candidate[]> {
     const part = envelopes.slice(start, start + PART_RECORDS)
     const known = part.map((envelope): Candidate['check'] | undefined => {
-      const id = recordIdOf(envelope)
-      return this.#records.has(id) ? { status: 'known', id } : undefined
+      const id = this.#records.idOfStored(envelope)
+      return id === undefined ? undefined : { status: 'known', id }
     })
     const checks = await this.#verifier.check(part.filter((_, index) => known[index] === undefined))
     return part.flatMap((envelope, index) => {
@@ -227,7 +227,7 @@ export class StoredCatalogue implements Catalogue {
         } while (performance.now() < endMs)
         return taken
       })
-      await this.#search.backpressure()
+      await Promise.all([this.#db.backpressure(), this.#search.backpressure()])
       // Others have their turn between two transactions.
       if (next < fresh.length) await setImmediate()
     }

@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { isRegistryError } from '@registry/types'
+import { checkpoint } from './checkpoint.ts'
 import { StoreCorruptError, StoreNotRunningError } from './errors.ts'
 import { storageErrorOf } from './storage-fault.ts'
 
@@ -14,15 +16,32 @@ export type Durability = 'process' | 'power'
 /** A backup or a shell may hold the file for a moment; nothing else of ours writes to it. */
 const BUSY_TIMEOUT_MS = 1000
 
+/** Rows changed between two checkpoints. */
+const CHECKPOINT_ROWS = 8192
+
+/** Rows in the log above which `backpressure` waits until it can be begun anew. */
+const MAX_LOGGED_ROWS = 32_768
+
+/** Of the log, for each row changed. */
+const BYTES_PER_ROW = 2500
+
+/** Pages in the log above which a transaction does the checkpoint itself, should there be no other way. */
+const MAX_LOG_PAGES = 131_072
+
 /**
  * One connection to one SQLite file. Statements are prepared once and kept. Every call throws ERR_NOT_RUNNING while it
- * is closed, ERR_STORAGE when the disk refuses and ERR_STORE_CORRUPT when the file is damaged.
+ * is closed, ERR_STORAGE when the disk refuses and ERR_STORE_CORRUPT when the file is damaged. The write-ahead log is
+ * brought into the file in a thread beside, since that takes longer than the event loop may wait.
  */
 export class Database {
   readonly path: string
   readonly #onCorrupt: () => void
   readonly #statements = new Map<string, StatementSync>()
   #connection: DatabaseSync | undefined
+  /** Rows changed since the last checkpoint began, and those in the log. */
+  #changedRows = 0
+  #loggedRows = 0
+  #checkpointing: Promise<void> | undefined
 
   /** `onCorrupt` is called when SQLite finds the file damaged, before the error is thrown. */
   constructor(path: string, onCorrupt: () => void) {
@@ -42,15 +61,28 @@ export class Database {
           // Where fsync does not reach the platter (macOS), `fullfsync` asks for what does.
           'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA cache_size = -32768'
         )
+        connection.exec(`PRAGMA wal_autocheckpoint = ${MAX_LOG_PAGES}`)
       } catch (error) {
         connection.close()
         throw error
       }
       this.#connection = connection
+      this.#loggedRows = 0
+      // A log of before is there when that process was killed.
+      this.#changedRows = (statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) / BYTES_PER_ROW
     })
   }
 
-  close(): void {
+  /** Resolves when the log is short enough for more; to be awaited between transactions by whoever makes many. */
+  async backpressure(): Promise<void> {
+    // A checkpoint begins the log anew only when nothing was written meanwhile: two are enough unless others go on.
+    for (let attempt = 0; attempt < 2 && this.#loggedRows > MAX_LOGGED_ROWS; attempt++) {
+      await this.#startCheckpoint()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#checkpointing
     this.#statements.clear()
     const connection = this.#connection
     this.#connection = undefined
@@ -64,12 +96,20 @@ export class Database {
 
   /** Returns how many rows were changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#guard(() => Number(this.#prepared(sql).run(...values).changes))
+    return this.#guard(() => {
+      const changes = Number(this.#prepared(sql).run(...values).changes)
+      this.#changedRows += changes
+      return changes
+    })
   }
 
   /** Returns the rowid of the inserted row. */
   insert(sql: string, ...values: SQLInputValue[]): number {
-    return this.#guard(() => Number(this.#prepared(sql).run(...values).lastInsertRowid))
+    return this.#guard(() => {
+      const { lastInsertRowid } = this.#prepared(sql).run(...values)
+      this.#changedRows += 1
+      return Number(lastInsertRowid)
+    })
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
@@ -121,8 +161,29 @@ export class Database {
         }
       } finally {
         if (durability === 'power') connection.exec('PRAGMA synchronous = NORMAL')
+        if (this.#changedRows >= CHECKPOINT_ROWS) void this.#startCheckpoint()
       }
     })
+  }
+
+  /** Never rejects. */
+  #startCheckpoint(): Promise<void> {
+    this.#checkpointing ??= this.#checkpoint().finally(() => {
+      this.#checkpointing = undefined
+    })
+    return this.#checkpointing
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#loggedRows += this.#changedRows
+    this.#changedRows = 0
+    try {
+      const { isWhole } = await checkpoint(this.path)
+      // The next transaction overwrites the log.
+      if (isWhole && this.#changedRows === 0) this.#loggedRows = 0
+    } catch {
+      // What the disk refuses there it will refuse here, once the log cannot grow any more.
+    }
   }
 
   #open(): DatabaseSync {

@@ -45,6 +45,7 @@ export interface NewRow extends Member {
   package: number | null
   field: string | null
   seq: number | null
+  says: number | null
   seenMs: number
   envelope: Uint8Array
 }
@@ -117,10 +118,13 @@ export class RecordSet {
   }
 
   has(id: RecordId): boolean {
-    return (
-      this.#db.get('SELECT 1 FROM records WHERE kind IN (0, 1, 2, 3) AND id = ?', recordKeyOf(id)) !==
-      undefined
-    )
+    return this.#hasDigest(recordKeyOf(id))
+  }
+
+  /** The ID of an envelope, if it is here. */
+  idOfStored(envelope: Uint8Array): RecordId | undefined {
+    const digest = hash('sha256', envelope, 'buffer')
+    return this.#hasDigest(digest) ? recordIdOfKey(digest) : undefined
   }
 
   envelope(id: RecordId): Uint8Array | undefined {
@@ -199,14 +203,15 @@ export class RecordSet {
     // Those that are told take the next number by themselves.
     const number = row.told ? 'NULL' : '(SELECT min(coalesce(min(number), 0), 0) - 1 FROM records)'
     return this.#db.insert(
-      `INSERT INTO records (number, kind, id, place, package, field, seq, seen_ms, envelope)
-       VALUES (${number}, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO records (number, kind, id, place, package, field, seq, says, seen_ms, envelope)
+       VALUES (${number}, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       RECORD_KINDS.indexOf(row.kind),
       recordKeyOf(row.id),
       row.place,
       row.package,
       row.field,
       row.seq,
+      row.says,
       row.seenMs,
       row.envelope
     )
@@ -249,6 +254,10 @@ export class RecordSet {
 
   damagedView(): void {
     this.#reports.onDamagedView()
+  }
+
+  #hasDigest(digest: Uint8Array): boolean {
+    return this.#db.get('SELECT 1 FROM records WHERE kind IN (0, 1, 2, 3) AND id = ?', digest) !== undefined
   }
 
   #storeCount(fingerprint: Fingerprint, records: number): void {

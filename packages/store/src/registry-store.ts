@@ -128,7 +128,7 @@ class FolderStore implements RegistryStore {
       await this.catalogue.close()
       await swept
     } finally {
-      this.#db.close()
+      await this.#db.close()
       unlock()
     }
   }
