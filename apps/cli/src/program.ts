@@ -9,6 +9,7 @@ import { doctorVerb } from './verbs/doctor.ts'
 import { getVerb } from './verbs/get.ts'
 import { initVerb } from './verbs/init.ts'
 import { listVerb } from './verbs/list.ts'
+import { loginVerb } from './verbs/login.ts'
 import { ownerVerb } from './verbs/owner.ts'
 import { peersVerb } from './verbs/peers.ts'
 import { publishVerb } from './verbs/publish.ts'
@@ -68,6 +69,7 @@ export function createProgram(): Command {
     bootstrapVerb(),
     syncVerb(),
     ownerVerb(),
+    loginVerb(),
     configVerb(),
     doctorVerb()
   ]

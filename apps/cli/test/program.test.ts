@@ -60,7 +60,7 @@ describe('every verb', () => {
       ...['subscribe', 'tag set', 'tag rm', 'tag list', 'deprecate', 'undeprecate', 'yank', 'unyank'],
       ...['unpublish', 'readme', 'attest', 'catalogue export', 'catalogue import', 'catalogue verify'],
       ...['peers list', 'peers info', 'peers connect', 'peers disconnect', 'bootstrap', 'sync'],
-      ...['owner', 'config', 'doctor']
+      ...['owner', 'login', 'config', 'doctor']
     ])
   })
 
@@ -113,7 +113,6 @@ describe('what can be told before a peer is asked', () => {
     ['deprecate kit', 'A message is missing'],
     ['deprecate kit old --undo', '--undo takes no message'],
     ['yank kit', 'kit names no version'],
-    ['readme kit', 'A file is missing'],
     ['readme kit a.md --remove', '--remove takes no file'],
     ['subscribe --owner zzz', '"zzz" is no owner'],
     ['subscribe --after x --from start', '--after and --from exclude each other'],
