@@ -64,6 +64,22 @@ export function compareReleases(a: ReleasePlace, b: ReleasePlace): number {
   )
 }
 
+/** What is stated of the versions of a package as far as it decides which release stands for it. */
+export interface StandingFacts {
+  /** Of the tag `latest`. */
+  latest: Version | null
+  yanked: ReadonlySet<Version>
+  unpublished: ReadonlySet<Version>
+}
+
+const NO_VERSION: ReadonlySet<Version> = new Set()
+
+export const NOTHING_STATED: StandingFacts = Object.freeze({
+  latest: null,
+  yanked: NO_VERSION,
+  unpublished: NO_VERSION
+})
+
 /**
  * The release that stands for a package: of those not unpublished that of the tag `latest`, else the newest that is
  * neither yanked nor a pre-release, else the newest that is not yanked, else the newest that is no pre-release, else the
@@ -71,31 +87,20 @@ export function compareReleases(a: ReleasePlace, b: ReleasePlace): number {
  */
 export function standingRelease<Release extends ReleasePlace>(
   releases: Iterable<Release>,
-  facts: Facts
+  facts: StandingFacts
 ): Release | undefined {
   let best: { release: Release; rank: number } | undefined
   for (const release of releases) {
-    const rank = rankOf(release.version, facts)
-    if (rank === undefined) continue
+    const { version } = release
+    if (facts.unpublished.has(version)) continue
+    const rank =
+      4 * Number(version === facts.latest) +
+      2 * Number(!facts.yanked.has(version)) +
+      Number(!isPrerelease(version))
     const order = best === undefined ? 1 : rank - best.rank || compareReleases(release, best.release)
     if (order > 0) best = { release, rank }
   }
   return best?.release
-}
-
-/** Whether a version stands rather than another one of a package of which nothing is stated. */
-export function standsBefore(a: Version, b: Version): boolean {
-  const rank = Number(isPrerelease(b)) - Number(isPrerelease(a))
-  return (rank || compareVersions(a, b)) > 0
-}
-
-/** The higher, the rather it stands; undefined for one that is unpublished. */
-function rankOf(version: Version, facts: Facts): number | undefined {
-  const { unpublished, yanked } = marksOf(version, facts)
-  if (unpublished) return undefined
-  const latest = facts.get('dist-tag latest')
-  const tagged = latest?.field === 'dist-tag' && latest.version === version
-  return 4 * Number(tagged) + 2 * Number(yanked === undefined) + Number(!isPrerelease(version))
 }
 
 /** Tags other than `latest` with their versions, of those that are there. */
@@ -121,15 +126,31 @@ export function isAboutStanding(fact: StatementFact): boolean {
   }
 }
 
+/** Whether a fact says something, and does not only take back what was said before. */
+export function isSaying(fact: StatementFact): boolean {
+  switch (fact.field) {
+    case 'dist-tag':
+      return fact.version !== null
+    case 'deprecation':
+      return fact.message !== null
+    case 'yank':
+      return fact.reason !== null
+    case 'unpublish':
+      return true
+    case 'readme':
+      return fact.content !== null
+  }
+}
+
 /** What a statement of it is told as. */
 export function updateTypeOf(fact: StatementFact): PackageUpdateType {
   switch (fact.field) {
     case 'unpublish':
       return 'Unpublished'
     case 'deprecation':
-      return fact.message === null ? 'MetadataUpdate' : 'Deprecated'
+      return isSaying(fact) ? 'Deprecated' : 'MetadataUpdate'
     case 'yank':
-      return fact.reason === null ? 'MetadataUpdate' : 'Yanked'
+      return isSaying(fact) ? 'Yanked' : 'MetadataUpdate'
     default:
       return 'MetadataUpdate'
   }

@@ -145,6 +145,7 @@ export const MIGRATIONS: readonly Migration[] = [
     package INTEGER,                -- view: what it is about
     field TEXT,                     -- view: the owner founded; the version released; the field of a statement; else null
     seq INTEGER,                    -- view: of a statement
+    says INTEGER,                   -- view: of a statement: 0 when it only takes back
     seen_ms INTEGER NOT NULL,       -- of a further envelope that of the first
     envelope BLOB NOT NULL
   );

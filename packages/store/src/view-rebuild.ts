@@ -7,6 +7,7 @@ import {
   statementField
 } from '@registry/types'
 import { type Database, integerOf, type Row, textOf } from './database.ts'
+import { isSaying } from './fold.ts'
 import type { RecordSet } from './record-set.ts'
 import type { ViewUpdate } from './view-update.ts'
 
@@ -19,6 +20,7 @@ interface RecordViews {
   package: number | null
   field: string | null
   seq: number | null
+  says: number | null
 }
 
 /**
@@ -81,11 +83,12 @@ export class ViewRebuild {
     }
     if (record.kind === 'owner') update.restoreOwner(record.owner, number, record.id)
     const views = viewsOf(record, (owner, name) => update.packageOf(owner, name))
-    const { place, package: about, field, seq } = views
-    if (row.place === place && row.package === about && row.field === field && row.seq === seq) return
+    const columns = ['place', 'package', 'field', 'seq', 'says'] as const
+    if (columns.every((column) => row[column] === views[column])) return
     this.#db.run(
-      'UPDATE records SET place = ?, package = ?, field = ?, seq = ? WHERE number = ?',
-      ...[place, about, field, seq, number]
+      'UPDATE records SET place = ?, package = ?, field = ?, seq = ?, says = ? WHERE number = ?',
+      ...columns.map((column) => views[column]),
+      number
     )
   }
 }
@@ -106,14 +109,14 @@ function viewsOf(
   }
   switch (record.kind) {
     case 'owner':
-      return { place: null, package: null, field: record.owner, seq: null }
+      return { place: null, package: null, field: record.owner, seq: null, says: null }
     case 'release':
-      return { ...of(record.release), field: record.release.version, seq: null }
+      return { ...of(record.release), field: record.release.version, seq: null, says: null }
     case 'statement': {
-      const { statement } = record
-      return { ...of(statement), field: statementField(statement.fact), seq: statement.seq }
+      const { fact, seq } = record.statement
+      return { ...of(record.statement), field: statementField(fact), seq, says: Number(isSaying(fact)) }
     }
     case 'attestation':
-      return { ...of(record.attestation), field: null, seq: null }
+      return { ...of(record.attestation), field: null, seq: null, says: null }
   }
 }

@@ -11,20 +11,20 @@ import {
   type Release,
   type ReleaseKey,
   type Statement,
-  type StatementFact,
   statementField,
   type Version
 } from '@registry/types'
 import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
 import {
-  type Facts,
   foldDependencies,
   isAboutStanding,
+  isSaying,
+  NOTHING_STATED,
   type ReleasePlace,
   roundedCount,
+  type StandingFacts,
   smallerId,
   standingRelease,
-  standsBefore,
   supersedes
 } from './fold.ts'
 import { placeOf } from './place.ts'
@@ -37,6 +37,8 @@ const STATEMENT = RECORD_KINDS.indexOf('statement')
 
 /** Packages of one name that are put in the search index again when that name is depended on more or less. */
 const MAX_NAMESAKES = 1000
+
+const FIELDS = 'SELECT field, says FROM records WHERE package = ? AND kind = ?'
 
 /** A record that was checked, and may be stored. */
 export interface CheckedEnvelope {
@@ -60,7 +62,7 @@ interface FoldedPackage {
   readonly stored: boolean
   /** There may be records about it. */
   known: boolean
-  latest: { number: number; version: Version; fresh?: FreshRelease } | undefined
+  latest: (ReleasePlace & { number: number; fresh?: FreshRelease }) | undefined
   live: number
   plain: boolean
   /** As the row has them. */
@@ -75,7 +77,6 @@ interface FoldedPackage {
 interface StoredRelease extends ReleasePlace {
   /** Of the envelope with the smallest ID. */
   number: number
-  id: RecordId
 }
 
 /**
@@ -195,7 +196,7 @@ export class ViewUpdate {
     seenMs: number
   ): 'accepted' | 'known' {
     if (this.#records.has(id)) return 'known'
-    const views = { place: null, package: null, field: owner, seq: null }
+    const views = { place: null, package: null, field: owner, seq: null, says: null }
     const number = this.#insert({ id, kind: 'owner', owner, ...views, told: false, seenMs, envelope })
     this.restoreOwner(owner, number, id)
     return 'accepted'
@@ -213,17 +214,17 @@ export class ViewUpdate {
     if (rows.some((row) => idOf(row) === id)) return 'known'
     const twin = rows.find((row) => this.#payloadOf(row) === payload)
     const number = this.#insertAbout(about, {
-      ...{ id, kind: 'release', field: version, seq: null, told: twin === undefined, envelope },
+      ...{ id, kind: 'release', field: version, seq: null, says: null, told: twin === undefined, envelope },
       seenMs: twin === undefined ? seenMs : integerOf(twin, 'seen_ms')
     })
-    if (about.plain && !about.stale && rows.length === 0) {
-      about.live += 1
-      if (about.latest === undefined || standsBefore(version, about.latest.version)) {
-        about.latest = { number, version, fresh: { release, firstSeenMs: seenMs } }
-      }
-    } else {
-      about.stale = true
-    }
+    if (rows.length > 0) about.stale = true
+    if (about.stale) return 'accepted'
+    const standing = about.latest === undefined ? [] : [about.latest]
+    const facts = this.#standingFacts(about, [version, ...standing.map((other) => other.version)])
+    if (facts.unpublished.has(version)) return 'accepted'
+    about.live += 1
+    const fresh = { release, firstSeenMs: seenMs }
+    about.latest = standingRelease([...standing, { number, version, payload, fresh }], facts)
     return 'accepted'
   }
 
@@ -242,7 +243,8 @@ export class ViewUpdate {
       if (!supersedes({ id, seq }, holding)) return 'superseded'
       this.#remove({ id: holding.id, kind: 'statement', owner: about.owner, place: about.place })
     }
-    this.#insertAbout(about, { id, kind: 'statement', field, seq, told: true, seenMs, envelope })
+    const says = Number(isSaying(fact))
+    this.#insertAbout(about, { id, kind: 'statement', field, seq, says, told: true, seenMs, envelope })
     about.plain = false
     if (isAboutStanding(fact)) about.stale = true
     if (fact.field === 'unpublish') this.#unpin(about, fact.version)
@@ -262,6 +264,7 @@ export class ViewUpdate {
       kind: 'attestation',
       field: null,
       seq: null,
+      says: null,
       told: true,
       seenMs,
       envelope
@@ -326,12 +329,11 @@ export class ViewUpdate {
   /** Brings in step what depends on all releases of a package and all that is stated of them. */
   #refold(about: FoldedPackage): void {
     const { releases, repeated } = this.#releases(about)
-    const facts = this.#facts(about)
-    about.plain = !repeated && facts.size === 0
-    const there = releases.filter(({ version }) => !facts.has(`unpublish ${version}`))
-    about.live = there.length
-    const standing = standingRelease(there, facts)
-    about.latest = standing === undefined ? undefined : { number: standing.number, version: standing.version }
+    const stated = this.#db.get('SELECT 1 FROM records WHERE package = ? AND kind = ?', about.id, STATEMENT)
+    about.plain = !repeated && stated === undefined
+    const facts = this.#standingFacts(about)
+    about.live = releases.filter(({ version }) => !facts.unpublished.has(version)).length
+    about.latest = standingRelease(releases, facts)
   }
 
   /** `repeated`: there is more than one record for a version. */
@@ -339,16 +341,12 @@ export class ViewUpdate {
     const releases: StoredRelease[] = []
     const repeated = new Set<Version>()
     const versions = new Set<Version>()
-    const rows = this.#db.all(
-      'SELECT number, field, id FROM records WHERE package = ? AND kind = ?',
-      id,
-      RELEASE
-    )
+    const rows = this.#db.all('SELECT number, field FROM records WHERE package = ? AND kind = ?', id, RELEASE)
     for (const row of rows) {
       const version = parseVersion(textOf(row, 'field'))
       if (versions.has(version)) repeated.add(version)
       versions.add(version)
-      releases.push({ number: integerOf(row, 'number'), version, payload: '', id: idOf(row) })
+      releases.push({ number: integerOf(row, 'number'), version, payload: '' })
     }
     if (repeated.size === 0) return { releases, repeated: false }
     const rivals = [...repeated].flatMap((version) => this.#releasesOfVersion(id, version))
@@ -360,7 +358,7 @@ export class ViewUpdate {
 
   /** Those that an owner has signed for one version, each once. */
   #releasesOfVersion(about: number, version: Version): StoredRelease[] {
-    const byPayload = new Map<string, StoredRelease>()
+    const byPayload = new Map<string, StoredRelease & { id: RecordId }>()
     for (const row of this.#rows(about, RELEASE, version)) {
       const payload = this.#payloadOf(row)
       if (payload === undefined) continue
@@ -372,18 +370,24 @@ export class ViewUpdate {
     return [...byPayload.values()]
   }
 
-  #facts({ id }: FoldedPackage): Facts {
-    const facts = new Map<string, StatementFact>()
-    const rows = this.#db.all(
-      'SELECT id, field, envelope FROM records WHERE package = ? AND kind = ?',
-      id,
-      STATEMENT
-    )
-    for (const row of rows) {
-      const record = this.#records.read(row)
-      if (record?.kind === 'statement') facts.set(textOf(row, 'field'), record.statement.fact)
+  /** What is stated of all versions, or of these. */
+  #standingFacts({ id, plain }: FoldedPackage, versions?: readonly Version[]): StandingFacts {
+    if (plain) return NOTHING_STATED
+    const said = (field: string): Set<Version> => {
+      const rows =
+        versions === undefined
+          ? this.#db.all(`${FIELDS} AND field BETWEEN ? AND ?`, id, STATEMENT, `${field} `, `${field} ~`)
+          : versions.flatMap((version) =>
+              this.#db.all(`${FIELDS} AND field = ?`, id, STATEMENT, `${field} ${version}`)
+            )
+      const saying = rows.filter((row) => row.says === 1)
+      return new Set(saying.map((row) => parseVersion(textOf(row, 'field').slice(field.length + 1))))
     }
-    return facts
+    const [tag] = this.#rows(id, STATEMENT, 'dist-tag latest')
+    const record = tag === undefined ? undefined : this.#records.read(tag)
+    const fact = record?.kind === 'statement' ? record.statement.fact : undefined
+    const latest = fact?.field === 'dist-tag' ? fact.version : null
+    return { latest, yanked: said('yank'), unpublished: said('unpublish') }
   }
 
   #store(about: FoldedPackage, dependents: Map<string, number>): void {
@@ -488,7 +492,9 @@ function storedPackage(owner: OwnerId, name: PackageName, row: Row): FoldedPacka
   return {
     ...{ id: integerOf(row, 'id'), owner, name, place: integerOf(row, 'place'), stored: true, known: true },
     latest:
-      number === undefined || dangling ? undefined : { number, version: parseVersion(textOf(row, 'field')) },
+      number === undefined || dangling
+        ? undefined
+        : { number, version: parseVersion(textOf(row, 'field')), payload: '' },
     ...{ live, plain, stale: dangling, attested: false },
     before: { latest: number, live, plain }
   }
