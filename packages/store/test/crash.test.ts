@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { parseContentId, parseRecordId } from '@registry/types'
+import { type Catalogue, type CatalogueSearch, parseContentId, parseRecordId, Query } from '@registry/types'
 import { expect, it } from 'vitest'
 import { derivedTables } from './derived-tables.ts'
 import { readAll, runningStore, temporaryFolder } from './folder-store.ts'
@@ -32,11 +32,50 @@ async function killedAfter(dataDir: string, run: number, lines: number): Promise
   return acknowledged
 }
 
+/** What depends on every word and every fact that packages are found by. */
+function everything(catalogue: Catalogue): CatalogueSearch {
+  return catalogue.search(new Query([], { limit: 1000, facets: true, explain: true }))
+}
+
+/** Each package is found by the release that stands for it, and counted with its tags. */
+function expectIndexed(catalogue: Catalogue): void {
+  const packages = catalogue.packages({ limit: 1000 }).map(({ release }) => release)
+  const { total, facets } = everything(catalogue)
+  expect(total).toBe(packages.length)
+  const tags = Object.entries(
+    Object.groupBy(
+      packages.flatMap((release) => release.tags),
+      (tag) => tag
+    )
+  )
+  const counts = tags.map(([value, tagged = []]) => ({ value, count: tagged.length }))
+  expect(facets?.tag.toSorted(byValue)).toEqual(counts.toSorted(byValue))
+  for (const { name, description } of packages) {
+    const { hits } = catalogue.search(new Query(description.split(' ').slice(-1), { limit: 1000 }))
+    expect(hits.map(({ record }) => record.release.name)).toContain(name)
+  }
+}
+
+/** But for when it was seen. */
+function plain({ hits, ...rest }: CatalogueSearch): unknown {
+  return {
+    hits: hits.map(({ record, ...hit }) => ({ ...hit, record: { ...record, firstSeenMs: 0 } })),
+    ...rest
+  }
+}
+
+function byValue(a: { value: string }, b: { value: string }): number {
+  return a.value < b.value ? -1 : 1
+}
+
 it(`loses nothing acknowledged and keeps its index equal to its records, killed ${ROUNDS} times at any point`, async () => {
   const dataDir = await temporaryFolder()
   const acknowledged: string[] = []
   for (let run = 0; run < ROUNDS; run++) {
     acknowledged.push(...(await killedAfter(dataDir, run, 1 + run * 13)))
+    const again = await runningStore({ dataDir })
+    expectIndexed(again.catalogue)
+    await again.stop()
   }
 
   expect(existsSync(join(dataDir, 'catalogue.suspect'))).toBe(false)
@@ -69,4 +108,5 @@ it(`loses nothing acknowledged and keeps its index equal to its records, killed 
   expect(store.catalogue.summary()).toEqual(untroubled.catalogue.summary())
   expect(store.catalogue.counts()).toEqual(untroubled.catalogue.counts())
   expect(derivedTables(dataDir)).toEqual(derivedTables(untroubled.dataDir))
+  expect(plain(everything(store.catalogue))).toEqual(plain(everything(untroubled.catalogue)))
 }, 120_000)

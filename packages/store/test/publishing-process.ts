@@ -49,6 +49,8 @@ async function ingestSome(count: number): Promise<void> {
       owner: other.id,
       name: `taken-${index}`,
       version: `${run}.${count}.0`,
+      description: `Taken in run${run}round${count}`,
+      tags: [`round-${count % 5}`],
       dependencies: { [`taken-${(index + count) % 20}`]: '*' }
     })
   )
