@@ -34,6 +34,16 @@ export class PeerNotFoundError extends RegistryError<'ERR_NOT_FOUND'> {
   }
 }
 
+/** The package is there, and its owner lets no text present it. */
+export class NoReadmeError extends RegistryError<'ERR_NOT_FOUND'> {
+  constructor(name: string) {
+    super('ERR_NOT_FOUND', `No text presents ${JSON.stringify(name)}`, {
+      hint: `Its owner can let one do so: registry readme ${name} README.md`,
+      details: { name }
+    })
+  }
+}
+
 /** At least one of the checks of `doctor` failed. */
 export class UnhealthyError extends RegistryError<'ERR_UNHEALTHY'> {
   constructor(failed: readonly string[]) {

@@ -1,6 +1,7 @@
 import type { ConfigRow } from '@registry/config'
 import {
   type AttestationRecord,
+  type BlobInfo,
   type CatalogueFileReport,
   type CatalogueHoldings,
   type CatalogueImportReport,
@@ -65,6 +66,8 @@ const UPDATES = [
 const TERM_MATCHES = ['exact', 'stem', 'prefix', 'contains', 'typo'] as const satisfies readonly TermMatch[]
 const MAX_LIST = 1_000_000
 const MAX_TEXT = 64 * 1024
+/** 1 MiB in base64. */
+const MAX_README_LENGTH = 4 * Math.ceil(2 ** 20 / 3)
 
 export function parsePackage(value: unknown, field = 'package'): Package {
   const map = parseMap(value, field)
@@ -205,7 +208,7 @@ export function parseDetails(value: unknown): PackageDetails {
     attestations: parseList(map.attestations, 'details.attestations', MAX_LIST, parseAttestationRecord),
     completeness: parseCompleteness(map.completeness)
   }
-  if (map.readme !== undefined) details.readme = parseContentId(map.readme, 'details.readme')
+  if (map.readme !== undefined) details.readme = parseBlobInfo(map.readme, 'details.readme')
   return details
 }
 
@@ -423,6 +426,21 @@ function latencies(value: unknown): { p50: number; p95: number; p99: number } {
   const map = parseMap(value, 'status.requestLatencyMs')
   const at = (key: string): number => quantity(map[key], `status.requestLatencyMs.${key}`)
   return { p50: at('p50'), p95: at('p95'), p99: at('p99') }
+}
+
+function parseBlobInfo(value: unknown, field: string): BlobInfo {
+  const map = parseMap(value, field)
+  return {
+    cid: parseContentId(map.cid, `${field}.cid`),
+    size: parseCount(map.size, `${field}.size`),
+    integrity: text(map.integrity, `${field}.integrity`)
+  }
+}
+
+/** A readme, which is sent in base64. */
+export function parseReadme(value: unknown): Uint8Array {
+  const content = parseText(parseMap(value, 'readme').content, 'readme.content', MAX_README_LENGTH)
+  return new Uint8Array(Buffer.from(content, 'base64'))
 }
 
 function text(value: unknown, field: string): string {

@@ -73,6 +73,7 @@ export interface ControlClient extends Omit<Registry, 'publish'> {
   yank(reference: string, reason: string | null, options?: AbortOptions): Promise<StatementReceipt>
   unpublish(reference: string, reason?: string, options?: AbortOptions): Promise<StatementReceipt>
   readme(name: string, content: Uint8Array | null, options?: AbortOptions): Promise<StatementReceipt>
+  readmeOf(reference: string, options?: AbortOptions): Promise<Uint8Array | undefined>
   attest(reference: string, attestation: AttestationInput, options?: AbortOptions): Promise<StatementReceipt>
   list(page?: ListPage, options?: AbortOptions): Promise<Package[]>
   status(options?: AbortOptions): Promise<RegistryStatus>
@@ -194,6 +195,10 @@ class HttpControlClient implements ControlClient {
   readme(name: string, content: Uint8Array | null, options: AbortOptions = {}): Promise<StatementReceipt> {
     const base64 = content === null ? null : Buffer.from(content).toString('base64')
     return this.#call(METHODS.readme, { name, content: base64 }, options)
+  }
+
+  readmeOf(reference: string, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
+    return orUndefined(this.#call(METHODS.readmeOf, { reference }, options))
   }
 
   attest(

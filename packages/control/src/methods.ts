@@ -41,6 +41,7 @@ import {
   parseNumber,
   parsePackage,
   parsePackages,
+  parseReadme,
   parseSearchPage,
   parseStatementReceipt,
   parseStatus,
@@ -103,6 +104,7 @@ export interface Methods {
   readonly yank: Method<{ reference: string; reason: string | null }, StatementReceipt>
   readonly unpublish: Method<{ reference: string; reason: string }, StatementReceipt>
   readonly readme: Method<ReadmeParams, StatementReceipt>
+  readonly readmeOf: Method<{ reference: string }, Uint8Array>
   readonly attest: Method<{ reference: string; attestation: AttestationInput }, StatementReceipt>
   readonly list: Method<ListPage, Package[]>
   readonly peers: Method<unknown, ConnectedPeer[]>
@@ -213,6 +215,15 @@ export const METHODS: Methods = Object.freeze({
     run: ({ registry }, { name, content }) =>
       registry.readme(name, content === null ? null : new Uint8Array(Buffer.from(content, 'base64'))),
     parseAnswer: parseStatementReceipt
+  },
+  readmeOf: {
+    path: 'readme-of',
+    parseParams: parseReferenceParam,
+    run: async ({ registry }, { reference }, options) => {
+      const text = await registry.readmeOf(reference, options)
+      return text === undefined ? undefined : { content: Buffer.from(text).toString('base64') }
+    },
+    parseAnswer: parseReadme
   },
   attest: {
     path: 'attest',

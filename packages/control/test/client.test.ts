@@ -92,6 +92,8 @@ describe('a peer over its control interface', () => {
     ])
     expect(await client.details('kit')).toEqual(await peer.registry.details('kit'))
     expect(await client.details('nothing')).toBeUndefined()
+    expect(await client.readmeOf('kit')).toEqual(await peer.registry.readmeOf('kit'))
+    expect(await client.readmeOf('nothing')).toBeUndefined()
     expect(await refusal(client.yank('other', null))).toMatchObject({
       code: 'ERR_NOT_OWNER',
       hint: 'Attest.'

@@ -203,7 +203,7 @@ export class MemoryRegistry implements P2PRegistry {
       versions: await this.listVersions(found.name),
       unpublished: [parseVersion('0.0.1')],
       distTags: { ...this.#distTags, latest: found.version },
-      readme: describeContent(new Uint8Array()).cid,
+      readme: describeContent(new Uint8Array()),
       attestations: this.#attestations,
       completeness: COMPLETE
     }
@@ -229,6 +229,11 @@ export class MemoryRegistry implements P2PRegistry {
 
   async readme(name: string, content: Uint8Array | null): Promise<StatementReceipt> {
     return this.#state(name, { content })
+  }
+
+  async readmeOf(reference: string): Promise<Uint8Array | undefined> {
+    const [about] = await this.listVersions(reference)
+    return about === undefined ? undefined : new TextEncoder().encode(`# ${about.name}\n`)
   }
 
   async attest(reference: string, input: AttestationInput): Promise<StatementReceipt> {

@@ -15,6 +15,7 @@ import fc from 'fast-check'
 import { exampleRelease } from './golden.ts'
 
 const CONTENT = 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku'
+const README = { cid: CONTENT, size: 12, integrity: `sha512-${Buffer.alloc(64).toString('base64')}` }
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 })
 const texts = fc.array(text, { maxLength: 5 })
@@ -76,7 +77,7 @@ export function anyStatement(owner: OwnerId): fc.Arbitrary<Statement> {
     fc.record({ field: fc.constant('deprecation'), version, message: nullable(text) }),
     fc.record({ field: fc.constant('yank'), version, reason: nullable(text) }),
     fc.record({ field: fc.constant('unpublish'), version, reason: text }),
-    fc.record({ field: fc.constant('readme'), content: nullable(fc.constant(CONTENT)) })
+    fc.record({ field: fc.constant('readme'), content: nullable(fc.constant(README)) })
   )
   const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
   return fc

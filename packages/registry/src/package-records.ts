@@ -1,4 +1,4 @@
-import type { Catalogue, ContentId, OwnerId, PackageName, ReleaseRecord } from '@registry/types'
+import type { BlobInfo, Catalogue, OwnerId, PackageName, ReleaseRecord } from '@registry/types'
 import type { Choice } from './pick-release.ts'
 
 /** What this peer has of one package. */
@@ -9,7 +9,7 @@ export interface FoundPackage extends Choice {
   releases: readonly ReleaseRecord[]
   /** The release that stands for it. */
   latest?: ReleaseRecord
-  readme?: ContentId
+  readme?: BlobInfo
 }
 
 /** Undefined when nothing of it is published. */

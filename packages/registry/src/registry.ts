@@ -318,6 +318,15 @@ class Peer implements P2PRegistry {
     return this.#state(({ statements }, signal) => statements.readme(parseName(name), content, { signal }))
   }
 
+  readmeOf(reference: string, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
+    return this.#call(options.signal, async (run, signal) => {
+      const { found } = await this.#find(run, parsePackageReference(reference), signal)
+      if (found?.readme === undefined) return undefined
+      await run.behaviour.contentRouter.fetch(found.readme, { signal })
+      return Buffer.concat(await Array.fromAsync(this.#read(found.readme, { signal })))
+    })
+  }
+
   attest(reference: string, attestation: AttestationInput): Promise<StatementReceipt> {
     return this.#state(async (run, signal) => {
       const wanted = parsePackageReference(reference)

@@ -94,13 +94,14 @@ export class Statements {
         throw new PackageTooLargeError('The readme', MAX_README_BYTES, 'bytes')
       }
       const { blobs } = this.#components.store
-      const { cid } = await blobs.add(piecesOf(text), options)
-      if (cid === own.readme) return this.#state(own, [], [])
+      const content = await blobs.add(piecesOf(text), options)
+      const { cid } = content
+      if (cid === own.readme?.cid) return this.#state(own, [], [])
       // Before it is stated: what is announced must not be collected.
       blobs.pin(cid)
       try {
-        const receipt = await this.#state(own, [], [{ field: 'readme', content: cid }])
-        if (own.readme !== undefined) blobs.unpin(own.readme)
+        const receipt = await this.#state(own, [], [{ field: 'readme', content }])
+        if (own.readme !== undefined) blobs.unpin(own.readme.cid)
         return receipt
       } catch (error) {
         blobs.unpin(cid)

@@ -183,18 +183,19 @@ describe('an unpublished version', () => {
 
 describe('a readme', () => {
   it('is stored with its package, replaced, and taken away', async () => {
-    const { registry, store } = await peerWith('kit', '1.0.0')
+    const { registry } = await peerWith('kit', '1.0.0')
     const text = new TextEncoder().encode('# Kit\n')
     expect(await registry.readme('kit', text)).toMatchObject({ versions: [] })
     const first = (await registry.details('kit'))?.readme
-    expect(first).toBe(describeContent(text).cid)
-    const read = first === undefined ? [] : await Array.fromAsync(store.blobs.read(first))
-    expect(Buffer.concat(read).toString()).toBe('# Kit\n')
+    expect(first).toEqual(describeContent(text))
+    expect(new TextDecoder().decode(await registry.readmeOf('kit'))).toBe('# Kit\n')
     expect((await registry.readme('kit', text)).ids).toEqual([])
     await registry.readme('kit', new TextEncoder().encode('# Another\n'))
-    expect((await registry.details('kit'))?.readme).not.toBe(first)
+    expect(new TextDecoder().decode(await registry.readmeOf('kit@1.0.0'))).toBe('# Another\n')
     await registry.readme('kit', null)
     expect((await registry.details('kit'))?.readme).toBeUndefined()
+    expect(await registry.readmeOf('kit')).toBeUndefined()
+    expect(await registry.readmeOf('nothing')).toBeUndefined()
     expect((await registry.readme('kit', null)).ids).toEqual([])
   })
 

@@ -1,8 +1,8 @@
 import { signingOwnerOf } from '@registry/identity'
 import {
   type AttestationRecord,
+  type BlobInfo,
   type CatalogueChange,
-  type ContentId,
   type OwnerId,
   type PackageName,
   type PackageState,
@@ -338,7 +338,7 @@ export class PackageViews {
   }
 }
 
-function readmeOf(facts: Facts): ContentId | undefined {
+function readmeOf(facts: Facts): BlobInfo | undefined {
   const fact = facts.get('readme')
   return fact?.field === 'readme' && fact.content !== null ? fact.content : undefined
 }

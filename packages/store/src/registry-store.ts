@@ -1,8 +1,8 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { readRecord } from '@registry/identity'
-import type { Clock, Logger, RecordId, RegistryStore, Release } from '@registry/types'
+import { readRecord, type VerifiedRecord } from '@registry/identity'
+import type { Clock, ContentId, Logger, RecordId, RegistryStore, Release } from '@registry/types'
 import { StoredBlobs } from './blob-store.ts'
 import { BlockFiles } from './block-files.ts'
 import { StoredCatalogue } from './catalogue.ts'
@@ -163,9 +163,8 @@ class FolderStore implements RegistryStore {
     }
     update.add(checked, nowMs)
     if (record.kind === 'owner') return []
-    const content = record.kind === 'release' ? record.release.content : undefined
-    if (content !== undefined) this.blobs.pin(content, recordKeyOf(record.id))
-    this.outbox.add(record.id, content, nowMs)
+    if (record.kind === 'release') this.blobs.pin(record.release.content, recordKeyOf(record.id))
+    this.outbox.add(record.id, contentOf(record), nowMs)
     return [record.id]
   }
 
@@ -203,4 +202,11 @@ class FolderStore implements RegistryStore {
       // The disk that refuses this has been reported by what led here.
     }
   }
+}
+
+/** What others will ask for once they have the record. */
+function contentOf(record: VerifiedRecord): ContentId | undefined {
+  if (record.kind === 'release') return record.release.content
+  const fact = record.kind === 'statement' ? record.statement.fact : undefined
+  return fact?.field === 'readme' ? fact.content?.cid : undefined
 }

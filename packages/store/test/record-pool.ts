@@ -1,10 +1,11 @@
-import type { StatementFact, Version } from '@registry/types'
+import { describeContent, seededBytes } from '@registry/testing'
 import {
   type OwnerId,
   type PackageName,
-  parseContentId,
   parsePackageName,
-  parseVersion
+  parseVersion,
+  type StatementFact,
+  type Version
 } from '@registry/types'
 import { attested, ownerWithTwoKeys, signedBy, stated } from './signed-records.ts'
 
@@ -13,7 +14,7 @@ export const VERSIONS: readonly Version[] = ['1.0.0', '1.0.0+1', '1.1.0-rc.1', '
   (version) => parseVersion(version)
 )
 const [FIRST, , PRERELEASE] = VERSIONS
-const README = parseContentId('bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')
+const README = describeContent(seededBytes('readme'))
 
 /** Facts that meet the versions there are, one that is never released, and each other. */
 export const FACTS: readonly StatementFact[] = [

@@ -1,7 +1,8 @@
-import type { ContentId, OwnerId, PackageName, Version } from './names.ts'
+import type { OwnerId, PackageName, Version } from './names.ts'
 import type { NpmFields } from './npm-fields.ts'
 import type { Completeness } from './query.ts'
 import type { AttestationRecord, ReleaseRecord } from './records.ts'
+import type { BlobInfo } from './store.ts'
 
 /** A package at one version, as people see it: the signed release, and what this peer knows beside it. */
 export interface Package {
@@ -143,7 +144,8 @@ export interface PackageDetails {
   unpublished: Version[]
   /** Name to version; `latest` is always there. */
   distTags: Readonly<Record<string, Version>>
-  readme?: ContentId
+  /** The text that presents it; `readmeOf` gets it. */
+  readme?: BlobInfo
   attestations: AttestationRecord[]
   completeness: Completeness
 }

@@ -24,6 +24,7 @@ import {
   parseText,
   parseTextMap
 } from './parse.ts'
+import type { BlobInfo } from './store.ts'
 
 /** The kinds of record, in the order in which a peer must receive them to check each at once. */
 export const RECORD_KINDS = ['owner', 'release', 'statement', 'attestation'] as const
@@ -119,8 +120,8 @@ export type StatementFact =
   | { field: 'yank'; version: Version; reason: string | null }
   /** A version that is gone, and its number burned: there is no taking back. */
   | { field: 'unpublish'; version: Version; reason: string }
-  /** The text that presents the package; null for none. */
-  | { field: 'readme'; content: ContentId | null }
+  /** The text that presents the package, of at most `PROTOCOL_LIMITS.chunkBytes`; null for none. */
+  | { field: 'readme'; content: BlobInfo | null }
 
 /** What a third party vouches for or warns of. Any owner may sign one about any package. */
 export interface Attestation {
@@ -248,10 +249,19 @@ function parseStatementFact(value: unknown): StatementFact {
     case 'readme':
       return {
         field: 'readme',
-        content: map.content === null ? null : parseContentId(map.content, 'statement.fact.content')
+        content: map.content === null ? null : parseReadmeContent(map.content, 'statement.fact.content')
       }
     default:
       throw new InvalidValueError('statement.fact.field', 'is not a known field')
+  }
+}
+
+function parseReadmeContent(value: unknown, field: string): BlobInfo {
+  const map = parseMap(value, field)
+  return {
+    cid: parseContentId(map.cid, `${field}.cid`),
+    size: parseCount(map.size, `${field}.size`, PROTOCOL_LIMITS.chunkBytes),
+    integrity: parseIntegrity(map.integrity, `${field}.integrity`)
   }
 }
 

@@ -139,6 +139,8 @@ export interface Registry {
   unpublish(reference: string, reason?: string): Promise<StatementReceipt>
   /** Lets a text present the package, or with null none. @throws as `tag`, ERR_TOO_LARGE more than 1 MiB */
   readme(name: string, content: Uint8Array | null): Promise<StatementReceipt>
+  /** The text that presents a package, got from whoever holds it; undefined when none does. @throws ERR_NO_PROVIDERS (retryable) */
+  readmeOf(reference: string, options?: AbortOptions): Promise<Uint8Array | undefined>
   /** Vouches for or warns of a package of anybody. @throws ERR_NOT_FOUND, ERR_AMBIGUOUS_NAME */
   attest(reference: string, attestation: AttestationInput): Promise<StatementReceipt>
   /** Writes the catalogue into one file that carries itself (CARv1). @throws ERR_STORAGE */

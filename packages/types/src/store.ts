@@ -106,7 +106,7 @@ export interface CatalogueChange {
 export interface PackageState {
   /** Name to version, of the tags that lead to a version that is there. `latest` is always among them. */
   distTags: Readonly<Record<string, Version>>
-  readme?: ContentId
+  readme?: BlobInfo
 }
 
 /**

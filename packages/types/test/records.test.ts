@@ -170,6 +170,8 @@ describe('an envelope', () => {
   })
 })
 
+const README = { cid: parseContentId(FIELDS.content), size: 12, integrity: FIELDS.integrity }
+
 describe('a statement', () => {
   const statement = { owner: OWNER, name: 'hello', seq: 1, claimedAtMs: 5 }
   const facts: StatementFact[] = [
@@ -180,7 +182,7 @@ describe('a statement', () => {
     { field: 'yank', version: parseVersion('1.0.0'), reason: '' },
     { field: 'yank', version: parseVersion('1.0.0'), reason: null },
     { field: 'unpublish', version: parseVersion('1.0.0'), reason: 'A secret was in it' },
-    { field: 'readme', content: parseContentId(FIELDS.content) },
+    { field: 'readme', content: README },
     { field: 'readme', content: null }
   ]
 
@@ -211,6 +213,7 @@ describe('a statement', () => {
     ['a tag that reads as a range', { fact: { field: 'dist-tag', tag: '1.x', version: null } }],
     ['a tag with a space', { fact: { field: 'dist-tag', tag: 'a b', version: null } }],
     ['an unpublish that is taken back', { fact: { field: 'unpublish', version: '1.0.0', reason: null } }],
+    ['a readme of more than 1 MiB', { fact: { field: 'readme', content: { ...README, size: 1_048_577 } } }],
     ['a yank of a range', { fact: { field: 'yank', version: '^1.0.0', reason: '' } }],
     [
       'a message of 1,025 characters',

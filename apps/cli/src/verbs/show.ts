@@ -75,7 +75,7 @@ function summary({ package: found, distTags, readme }: PackageDetails): string[]
     ['Integrity', found.integrity],
     ['Downloads', `${found.downloads} through this peer`],
     ['Dist-tags', entries(distTags)],
-    ['Readme', readme],
+    ['Readme', readme === undefined ? undefined : `registry readme ${found.name}`],
     ...warnings(found),
     ['Get it', `registry get @${found.owner}/${found.id}`]
   ])

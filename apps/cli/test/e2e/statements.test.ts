@@ -64,10 +64,11 @@ describe('what an owner says', { timeout: 120_000 }, () => {
           { version: '0.2.0' },
           { version: '0.1.0', deprecated: 'use 1.0' }
         ],
-        readme: expect.stringMatching(/^bafkrei/),
+        readme: { cid: expect.stringMatching(/^bafkrei/), size: 6 },
         attestations: [{ attestation: { claim: 'review', versions: '0.2.0', text: 'read it' } }]
       })
     }
+    expect((await place.run('readme', 'kit', ...B)).stdout).toBe('# Kit\n')
     const { stdout } = await place.run('show', 'kit', ...B)
     expect(stdout).toMatch(
       /1\.0\.0 .* yanked: breaks\n0\.2\.0 .* latest\n0\.1\.0 .* old, deprecated: use 1\.0\n/

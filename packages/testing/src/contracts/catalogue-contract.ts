@@ -484,9 +484,9 @@ export function catalogueContract({ name, create }: Contract<CatalogueSubject>):
         await using subject = await create()
         const { catalogue } = subject
         const { owner, packageName } = await ingestAll(catalogue, [{}])
-        const { cid } = describeContent(seededBytes('readme'))
-        await catalogue.ingest([await stated({ field: 'readme', content: cid })])
-        expect(catalogue.state(owner.id, packageName).readme).toBe(cid)
+        const content = describeContent(seededBytes('readme'))
+        await catalogue.ingest([await stated({ field: 'readme', content })])
+        expect(catalogue.state(owner.id, packageName).readme).toEqual(content)
         await catalogue.ingest([await stated({ field: 'readme', content: null }, 2)])
         expect(catalogue.state(owner.id, packageName).readme).toBeUndefined()
       })
