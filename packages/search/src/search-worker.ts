@@ -58,9 +58,11 @@ if (port !== null) {
     }
   }
 
-  const merge = (sliceMs: number): void => {
+  /** Answers whether there is more to merge. */
+  const merge = (sliceMs: number, isIdle: boolean): boolean => {
     const end = performance.now() + sliceMs
-    while (keeper.wantsMerge && performance.now() < end) keeper.mergeStep()
+    while (performance.now() < end) if (!keeper.mergeStep(isIdle)) return false
+    return true
   }
 
   /** Works until there is nothing to do. Not storing now is no fault: the next flush tells of it. */
@@ -70,11 +72,11 @@ if (port !== null) {
       const request = requests.shift()
       if (request !== undefined) handle(request)
       if (keeper.mustStore && !isStuck) isStuck = store() !== undefined
-      if (keeper.wantsMerge) merge(keeper.isBehind ? LONG_MERGE_SLICE_MS : MERGE_SLICE_MS)
-      else if (request === undefined) {
-        if (!keeper.wantsStoring || isStuck) return
-        isStuck = store() !== undefined
-      }
+      const isIdle = request === undefined
+      const isMerging = merge(keeper.isBehind ? LONG_MERGE_SLICE_MS : MERGE_SLICE_MS, isIdle)
+      if (isMerging || !isIdle) continue
+      if (!keeper.wantsStoring || isStuck) return
+      isStuck = store() !== undefined
     }
   }
 

@@ -5,10 +5,12 @@ import { buildSegment } from './segment-builder.ts'
 import { type StoredSegment, writeManifest, writeSegment } from './segment-files.ts'
 import { mergeSegments, replacedDocuments } from './segment-merger.ts'
 
-/** So many segments of about one size are merged into one. */
-const FAN_IN = 8
-/** Segments up to this size are of the smallest tier; each tier above is `FAN_IN` times as large. */
+/** Segments up to this size are of the smallest tier; each tier above is so many times as large. */
 const SMALLEST_TIER = 256
+const TIER_GROWTH = 8
+/** So many neighbours of about one size are merged into one: fewer when there is nothing else to do. */
+const FAN_IN = 8
+const IDLE_FAN_IN = 3
 /** With more segments than this, merging comes before new documents. */
 const MANY_SEGMENTS = 24
 /** So many documents are brought to disk at the latest, even though there is always something to build. */
@@ -123,10 +125,6 @@ export class SegmentKeeper {
     this.#isStored = false
   }
 
-  get wantsMerge(): boolean {
-    return this.#merge !== undefined || this.#nextInputs() !== undefined
-  }
-
   /** Whether there are so many segments that a search would take long. */
   get isBehind(): boolean {
     return this.#segments.length > MANY_SEGMENTS
@@ -140,11 +138,11 @@ export class SegmentKeeper {
     return this.#folder !== undefined && this.#unstoredDocuments > MAX_UNSTORED_DOCUMENTS
   }
 
-  /** Merges as far as one pause. */
-  mergeStep(): void {
+  /** Merges as far as one pause; answers whether there was anything to merge. */
+  mergeStep(isIdle: boolean): boolean {
     if (this.#merge === undefined) {
-      const inputs = this.#nextInputs()
-      if (inputs === undefined) return
+      const inputs = this.#nextInputs(isIdle ? IDLE_FAN_IN : FAN_IN)
+      if (inputs === undefined) return false
       const end = this.#segments.indexOf(inputs[0] ?? this.#none()) + inputs.length
       const newer = this.#segments.slice(end).map(({ segment }) => segment)
       const keepsRemoved = this.#segments[0] !== inputs[0]
@@ -153,7 +151,7 @@ export class SegmentKeeper {
     }
     const { inputs, steps } = this.#merge
     const step = steps.next()
-    if (step.done !== true) return
+    if (step.done !== true) return true
     this.#merge = undefined
     const segment = new Segment(step.value)
     const start = this.#segments.indexOf(inputs[0] ?? this.#none())
@@ -175,6 +173,7 @@ export class SegmentKeeper {
       buffer: isEmpty ? undefined : segment.buffer,
       dead: [...dead]
     })
+    return true
   }
 
   /** Brings all there is to disk. */
@@ -192,7 +191,7 @@ export class SegmentKeeper {
   }
 
   /** A segment most of which is replaced; else the newest neighbours of about one size. */
-  #nextInputs(): KeptSegment[] | undefined {
+  #nextInputs(fanIn: number): KeptSegment[] | undefined {
     const stale = this.#segments.find(
       ({ segment, dead }) => dead.size > SMALLEST_TIER && dead.size * 2 > segment.counts.documents
     )
@@ -204,7 +203,7 @@ export class SegmentKeeper {
       let start = tiers.length
       for (let index = tiers.length - 1; index >= -1; index -= 1) {
         if (index >= 0 && (tiers[index] ?? 0) <= tier) continue
-        if (start - index - 1 >= FAN_IN) return this.#segments.slice(index + 1, start)
+        if (start - index - 1 >= fanIn) return this.#segments.slice(index + 1, start)
         start = index
       }
     }
@@ -218,6 +217,6 @@ export class SegmentKeeper {
 
 function tierOf(size: number): number {
   let tier = 0
-  for (let largest = SMALLEST_TIER; largest < size; largest *= FAN_IN) tier += 1
+  for (let largest = SMALLEST_TIER; largest < size; largest *= TIER_GROWTH) tier += 1
   return tier
 }
