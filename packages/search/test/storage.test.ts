@@ -178,6 +178,20 @@ describe('many changes', () => {
     expect(index.stats().waiting).toBeLessThanOrEqual(100)
   })
 
+  it('stay replaced when the segment with what they replace arrives later', async () => {
+    const index = openIndex({ maxTableDocuments: 2, maxWaitingDocuments: 0 })
+    index.put(
+      [makeDocument({ package: 1, name: 'old-name' }), makeDocument({ package: 2, name: 'other' })],
+      1
+    )
+    index.put([makeDocument({ package: 1, name: 'new-name' })], 2)
+    expect(found(index, 'old')).toEqual([])
+    await index.backpressure()
+    expect(index.stats()).toMatchObject({ segments: 1, packages: 2 })
+    expect(found(index, 'old')).toEqual([])
+    expect(found(index, 'new')).toEqual([1])
+  })
+
   it('go to the worker from a number on that can be chosen', async () => {
     const small = openIndex({ maxTableDocuments: 4, maxWaitingDocuments: 0 })
     small.put(documents(1, 4), 1)
