@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Ended, run } from './process.ts'
 
@@ -67,7 +67,11 @@ export async function npmClient(name: NpmClientName, home: NpmHome): Promise<Npm
   const command = script === undefined ? await bunProgram() : process.execPath
   const before = script === undefined ? [] : [await realpath(join(modules, name, script))]
   const env = environment(folder, npmrc)
-  return { name, family, run: (args, cwd) => run(command, [...before, ...args], { cwd, env, timeoutMs: 60_000 }) }
+  return {
+    name,
+    family,
+    run: (args, cwd) => run(command, [...before, ...args], { cwd, env, timeoutMs: 60_000 })
+  }
 }
 
 /** bun's program is in a package of its platform, beside it in the store. */
@@ -78,7 +82,9 @@ async function bunProgram(): Promise<string> {
 
 /** Nothing of whoever runs the tests: neither configuration nor caches, nor what a package manager above has set. */
 function environment(home: string, npmrc: string): NodeJS.ProcessEnv {
-  const foreign = Object.keys(process.env).filter((key) => /^(npm_|pnpm_|yarn_|bun_|corepack_|ci$)/i.test(key))
+  const foreign = Object.keys(process.env).filter((key) =>
+    /^(npm_|pnpm_|yarn_|bun_|corepack_|ci$)/i.test(key)
+  )
   return {
     ...Object.fromEntries(foreign.map((key) => [key, undefined])),
     HOME: home,
@@ -90,6 +96,8 @@ function environment(home: string, npmrc: string): NodeJS.ProcessEnv {
     NPM_CONFIG_GLOBALCONFIG: join(home, 'global.npmrc'),
     NPM_CONFIG_CACHE: join(home, 'cache/npm'),
     NPM_CONFIG_UPDATE_NOTIFIER: 'false',
+    // pnpm takes older versions before those that were published a moment ago.
+    PNPM_CONFIG_MINIMUM_RELEASE_AGE: '0',
     YARN_ENABLE_TELEMETRY: '0',
     YARN_GLOBAL_FOLDER: join(home, 'yarn'),
     BUN_INSTALL_CACHE_DIR: join(home, 'cache/bun'),
