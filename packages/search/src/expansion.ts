@@ -128,7 +128,8 @@ class BestOfPart {
   readonly #side: Side
   readonly #limit: number
   readonly terms: Array<{ term: number; best: number }> = []
-  #least = 0
+  /** Only a term whose bound is above this may be among the best. */
+  least = 0
 
   constructor(part: Part, side: Side, limit: number) {
     this.#part = part
@@ -136,19 +137,14 @@ class BestOfPart {
     this.#limit = limit
   }
 
-  /** Whether a term may be among the best. */
-  mayTake(term: number): boolean {
-    return (this.#part.segment.arrays.best[2 * term + this.#side] ?? 0) > this.#least
-  }
-
   take(term: number): void {
     const best = this.#part.bestOf(term, this.#side)
-    if (best <= this.#least) return
+    if (best <= this.least) return
     let place = this.terms.length
     while (place > 0 && (this.terms[place - 1]?.best ?? 0) < best) place -= 1
     this.terms.splice(place, 0, { term, best })
     if (this.terms.length > this.#limit) this.terms.pop()
-    if (this.terms.length === this.#limit) this.#least = this.terms.at(-1)?.best ?? 0
+    if (this.terms.length === this.#limit) this.least = this.terms.at(-1)?.best ?? 0
   }
 }
 
@@ -159,7 +155,7 @@ function formsOf(parts: readonly Part[], term: string, side: Side): string[] {
   let isThere = false
   for (const part of parts) {
     const { segment } = part
-    const { termStart, stemLength } = segment.arrays
+    const { best: bounds, termStart, stemLength } = segment.arrays
     const exact = segment.find(term)
     if (exact !== -1 && part.bestOf(exact, side) > 0) isThere = true
     if (stem.length === term.length && stem.length < MIN_TYPO_LENGTH - 1) continue
@@ -169,7 +165,8 @@ function formsOf(parts: readonly Part[], term: string, side: Side): string[] {
     for (let other = start; other < end; other += 1) {
       if (stemLength[other] !== stem.length || other === exact) continue
       const length = (termStart[other + 1] ?? 0) - (termStart[other] ?? 0)
-      if (length <= stem.length + MAX_ENDING_LENGTH && best.mayTake(other)) best.take(other)
+      if (length > stem.length + MAX_ENDING_LENGTH) continue
+      if ((bounds[2 * other + side] ?? 0) > best.least) best.take(other)
     }
     found.addAll(part, best.terms)
   }
@@ -186,7 +183,10 @@ function longerTerms(parts: readonly Part[], prefix: string, side: Side, limit: 
     const end = segment.prefixEnd(prefix, start)
     if (start < end && segment.termOf(start) === prefix) start += 1
     const best = new BestOfPart(part, side, limit)
-    for (let term = start; term < end; term += 1) if (best.mayTake(term)) best.take(term)
+    const bounds = segment.arrays.best
+    for (let term = start; term < end; term += 1) {
+      if ((bounds[2 * term + side] ?? 0) > best.least) best.take(term)
+    }
     found.addAll(part, best.terms)
   }
   return found.taken()
@@ -202,6 +202,7 @@ function containingTerms(parts: readonly Part[], text: string): string[] {
   }
   for (const part of parts) {
     const { arrays, counts } = part.segment
+    const { best: bounds, signatures } = arrays
     const mask = counts.gramBuckets - 1
     let start = 0
     let length = Number.POSITIVE_INFINITY
@@ -218,7 +219,8 @@ function containingTerms(parts: readonly Part[], text: string): string[] {
       const firstTerm = (arrays.gramBlocks[index] ?? 0) << counts.blockShift
       const end = Math.min(counts.terms, firstTerm + (1 << counts.blockShift))
       for (let term = firstTerm; term < end; term += 1) {
-        if (((arrays.signatures[term] ?? 0) & signature) >>> 0 !== signature || !best.mayTake(term)) continue
+        if ((bounds[2 * term + IN_NAME] ?? 0) <= best.least) continue
+        if (((signatures[term] ?? 0) & signature) >>> 0 !== signature) continue
         if (part.segment.termOf(term).indexOf(text) > 0) best.take(term)
       }
     }
