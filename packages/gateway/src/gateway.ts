@@ -6,6 +6,7 @@ import {
   type Logger,
   type OwnerId,
   type P2PRegistry,
+  type PackageName,
   PROTOCOL_LIMITS,
   parseMap,
   parseText,
@@ -31,6 +32,7 @@ import { LOGIN_PAGE_POLICY, Logins, loginPage } from './login.ts'
 import { parseNpmName } from './names.ts'
 import { parseRoute, type Route } from './route.ts'
 import { npmSearch, parseNpmSearch } from './search.ts'
+import { ShortNames } from './short-names.ts'
 import { parseFileVersion, Tarballs } from './tarballs.ts'
 import { keyOf, openTokens, type TokenInfo, type Tokens } from './tokens.ts'
 import { withUpload } from './upload.ts'
@@ -53,7 +55,7 @@ export interface GatewayInit {
   maxUploads?: number
   /** Documents kept ready, in memory. @default 67108864 */
   documentCacheBytes?: number
-  /** A document is made anew after this time, though no news of its package came. @default 5000 */
+  /** Documents, and what names mean, are looked up anew after this time, though no news came. @default 5000 */
   documentMaxAgeMs?: number
 }
 
@@ -105,6 +107,7 @@ class NpmGateway implements Gateway {
   readonly #tokens: Tokens
   readonly #logins: Logins
   readonly #tarballs: Tarballs
+  readonly #lists: { registry: P2PRegistry; names: ShortNames }
   readonly #writes: Writes
   readonly #advisories: Advisories
   #uploads = 0
@@ -120,7 +123,8 @@ class NpmGateway implements Gateway {
     this.#documents = new DocumentCache({ maxBytes, maxAgeMs }, clock)
     this.#tokens = openTokens(init.tokensDir)
     this.#logins = new Logins(clock)
-    this.#tarballs = new Tarballs(registry)
+    this.#tarballs = new Tarballs({ maxAgeMs }, registry, clock)
+    this.#lists = { registry, names: new ShortNames({ maxAgeMs }, registry, clock) }
     this.#writes = new Writes(registry)
     this.#advisories = new Advisories(registry, this.#init.advisors)
   }
@@ -145,7 +149,7 @@ class NpmGateway implements Gateway {
   async #follow(signal: AbortSignal): Promise<void> {
     try {
       for await (const { package: one } of this.#registry.subscribe({ kind: 'all' }, { signal })) {
-        this.#documents.forget(one.name)
+        this.#forget(one.name)
       }
     } catch (error) {
       if (!signal.aborted && !isRegistryError(error, 'ERR_NOT_RUNNING')) this.#warn('news broke off', error)
@@ -200,7 +204,7 @@ class NpmGateway implements Gateway {
         return byMethod(call, { GET: () => this.#root(call) })
       case 'all':
         return byMethod(call, {
-          GET: async () => sendJson(call, 200, await listPackages(this.#registry, call.query, call.baseUrl))
+          GET: async () => sendJson(call, 200, await listPackages(this.#lists, call.query, call.baseUrl))
         })
       case 'changes':
         return byMethod(call, {
@@ -350,13 +354,19 @@ class NpmGateway implements Gateway {
     try {
       return await change
     } finally {
-      this.#documents.forget(parseNpmName(name).name)
+      this.#forget(parseNpmName(name).name)
     }
+  }
+
+  #forget(name: PackageName): void {
+    this.#documents.forget(name)
+    this.#tarballs.forget(name)
+    this.#lists.names.forget(name)
   }
 
   async #search(call: Call): Promise<void> {
     const search = parseNpmSearch(call.query)
-    const found = await npmSearch(this.#registry, search, call.baseUrl, call.signal)
+    const found = await npmSearch(this.#lists, search, call.baseUrl, call.signal)
     sendJson(call, 200, { ...found, time: new Date(this.#clock.now()).toISOString() })
   }
 

@@ -9,13 +9,14 @@ import {
   parseText
 } from '@registry/types'
 import { packageSummary } from './search.ts'
+import type { ShortNames } from './short-names.ts'
 
 /** Lists for mirrors and dashboards, all of them in pages. */
 const MAX_LIMIT = 1000
 
 /** Packages by owner and name. `next` is the `after` of the next page. */
 export async function listPackages(
-  registry: P2PRegistry,
+  { registry, names }: { registry: P2PRegistry; names: ShortNames },
   params: URLSearchParams,
   baseUrl: string
 ): Promise<{ packages: object[]; next?: string }> {
@@ -24,7 +25,7 @@ export async function listPackages(
   const page = await registry.list(after === undefined ? { limit } : { limit, after })
   const last = page.at(-1)
   const installable = page.filter(({ npm }) => npm !== undefined)
-  const packages = await Promise.all(installable.map((one) => packageSummary(registry, one, baseUrl)))
+  const packages = await Promise.all(installable.map((one) => packageSummary(names, one, baseUrl)))
   return last === undefined || page.length < limit
     ? { packages }
     : { packages, next: `${last.owner}/${last.name}` }

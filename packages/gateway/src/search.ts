@@ -1,6 +1,5 @@
 import {
   isOwnerId,
-  isRegistryError,
   type P2PRegistry,
   type Package,
   parseCount,
@@ -10,7 +9,7 @@ import {
 } from '@registry/types'
 import semver from 'semver'
 import { accountOf, personOf } from './document.ts'
-import { ownedNpmName } from './names.ts'
+import type { ShortNames } from './short-names.ts'
 
 /** Results of one answer, as npm's registry bounds them. */
 const MAX_SIZE = 250
@@ -61,7 +60,7 @@ export function parseNpmSearch(params: URLSearchParams): NpmSearch {
 
 /** One page of what is found, in npm's form. */
 export async function npmSearch(
-  registry: P2PRegistry,
+  { registry, names }: { registry: P2PRegistry; names: ShortNames },
   { query, scope, isStable, from, size }: NpmSearch,
   baseUrl: string,
   signal: AbortSignal
@@ -89,7 +88,7 @@ export async function npmSearch(
   const best = Math.max(...found.map(({ score }) => score), Number.MIN_VALUE)
   const objects = await Promise.all(
     found.slice(from, from + size).map(async (result) => ({
-      package: await packageSummary(registry, result.package, baseUrl),
+      package: await packageSummary(names, result.package, baseUrl),
       score: { final: result.score / best, detail: scoreDetail(result) },
       searchScore: result.score,
       ...(isUnstable(result.package.version) ? { flags: { unstable: true } } : {})
@@ -100,11 +99,11 @@ export async function npmSearch(
 
 /** A package in a list. */
 export async function packageSummary(
-  registry: P2PRegistry,
+  names: ShortNames,
   one: Package,
   baseUrl: string
 ): Promise<Record<string, unknown>> {
-  const name = await installableName(registry, one)
+  const name = await names.installable(one)
   const [, scope = 'unscoped'] = /^@([^/]+)\//.exec(name) ?? []
   const account = accountOf(one.owner)
   const user = { username: account.name, email: account.email }
@@ -125,17 +124,6 @@ export async function packageSummary(
     publisher: user,
     maintainers: [user]
   }
-}
-
-/** The short name where it means this package, else the one with its owner. */
-async function installableName(registry: P2PRegistry, { owner, name }: Package): Promise<string> {
-  try {
-    const meant = await registry.metadata(name)
-    if (meant?.owner === owner) return name
-  } catch (error) {
-    if (!isRegistryError(error)) throw error
-  }
-  return ownedNpmName(owner, name)
 }
 
 function scoreDetail({ explanation }: SearchResult): Record<string, number> {

@@ -2,9 +2,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { inspectTarball, type ReleaseFields } from '@registry/registry'
 import {
+  type Clock,
   type FetchedPackage,
   type P2PRegistry,
   type Package,
+  type PackageName,
   parseVersion,
   type Version
 } from '@registry/types'
@@ -12,17 +14,37 @@ import type { Call } from './call.ts'
 import { ManifestMismatchError, NothingFoundError } from './errors.ts'
 import { exactReference, parseNpmName, versionInFile } from './names.ts'
 
+export interface TarballsInit {
+  /** What a name means is looked up again after this time, though no news of its package came. */
+  maxAgeMs: number
+}
+
+/** Packages that were handed out of late and need not be looked up for the next who asks. */
+const MAX_RESOLVED = 4096
 /** Contents whose manifest was compared with their release; forgetting one costs comparing it again. */
 const MAX_CHECKED = 100_000
+/** Up to so many bytes a content is read once, to be compared and sent; a larger one twice. */
+const IN_MEMORY_BYTES = 8 * 1024 ** 2
+
+interface Resolved {
+  fetched: FetchedPackage
+  resolvedAtMs: number
+}
 
 /** Hands tarballs to npm's clients. */
 export class Tarballs {
+  readonly #init: TarballsInit
   readonly #registry: P2PRegistry
+  readonly #clock: Clock
+  /** By reference, oldest first. */
+  readonly #resolved = new Map<string, Resolved>()
   /** CIDs of the contents that bear their release out, oldest first. */
   readonly #checked = new Set<string>()
 
-  constructor(registry: P2PRegistry) {
+  constructor(init: TarballsInit, registry: P2PRegistry, clock: Clock) {
+    this.#init = init
     this.#registry = registry
+    this.#clock = clock
   }
 
   /**
@@ -31,61 +53,103 @@ export class Tarballs {
    */
   async send(call: Call, name: string, file: string): Promise<void> {
     const { request, response, signal } = call
-    const version = parseFileVersion(name, file)
-    const reference = exactReference(parseNpmName(name), version)
-    const known = await this.#registry.getVersion(...splitReference(reference, version))
-    if (known === undefined) throw notFound(name, file)
-    const headers = {
-      'content-type': 'application/octet-stream',
-      'cache-control': 'public, max-age=31536000, immutable',
-      'x-content-type-options': 'nosniff',
-      'accept-ranges': 'bytes',
-      etag: `"${known.integrity}"`
+    const reference = exactReference(parseNpmName(name), parseFileVersion(name, file))
+    if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
+      const known = await this.#registry.metadata(reference)
+      if (known === undefined) throw notFound(name, file)
+      const isThere = request.headers['if-none-match'] === etagOf(known)
+      if (isThere || request.method === 'HEAD') {
+        const length = isThere ? {} : { 'content-length': known.size }
+        response.writeHead(isThere ? 304 : 200, { ...headersOf(known), ...length }).end()
+        return
+      }
     }
-    if (request.headers['if-none-match'] === headers.etag) {
-      response.writeHead(304, headers).end()
-      return
-    }
-    if (request.method === 'HEAD') {
-      response.writeHead(200, { ...headers, 'content-length': known.size }).end()
-      return
-    }
-    const fetched = await this.#registry.get(reference, { signal, integrity: known.integrity })
+    const fetched = await this.#fetch(reference, signal)
     if (fetched === undefined) throw notFound(name, file)
-    await this.#check(fetched, signal)
-    const range = parseRange(request.headers.range, known.size)
+    const { size } = fetched.package
+    const range = parseRange(request.headers.range, size)
     if (range === 'none') {
-      response.writeHead(416, { 'content-range': `bytes */${known.size}` }).end()
+      response.writeHead(416, { 'content-range': `bytes */${size}` }).end()
       return
     }
-    const pieces = fetched.content({ signal })[Symbol.asyncIterator]()
+    const pieces = (await this.#checkedContent(fetched, signal))[Symbol.asyncIterator]()
     // Before the head, so that a content which cannot be read has a status of its own.
     const first = await pieces.next()
-    const [from, to] = range ?? [0, known.size - 1]
+    const [from, to] = range ?? [0, size - 1]
     response.writeHead(range === undefined ? 200 : 206, {
-      ...headers,
+      ...headersOf(fetched.package),
       'content-length': to - from + 1,
-      ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to}/${known.size}` })
+      ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to}/${size}` })
     })
+    if (first.value?.length === size) {
+      response.end(first.value.subarray(from, to + 1))
+      await pieces.return?.()
+      return
+    }
     const body = part(withFirst(first, pieces), from, to)
     await pipeline(Readable.from(body, { objectMode: false }), response, { signal })
   }
 
-  /** An owner may sign what its tarball does not bear out. This peer has checked its own when it published them. */
-  async #check(fetched: FetchedPackage, signal: AbortSignal): Promise<void> {
-    const { cid, owner } = fetched.package
-    if (owner === this.#registry.owner || this.#checked.has(cid)) return
-    const differing = differences(
-      fetched.package,
-      await inspectTarball(fetched.content({ signal }), { signal })
-    )
-    if (differing.length > 0) throw new ManifestMismatchError(fetched.package.id, differing)
-    this.#checked.add(cid)
-    for (const oldest of this.#checked) {
-      if (this.#checked.size <= MAX_CHECKED) break
-      this.#checked.delete(oldest)
+  /** Looks every version of a package up again when it is next asked for. */
+  forget(name: PackageName): void {
+    for (const [reference, { fetched }] of this.#resolved) {
+      if (fetched.package.name === name) this.#resolved.delete(reference)
     }
   }
+
+  async #fetch(reference: string, signal: AbortSignal): Promise<FetchedPackage | undefined> {
+    const nowMs = this.#clock.now()
+    const known = this.#resolved.get(reference)
+    if (known !== undefined && nowMs - known.resolvedAtMs < this.#init.maxAgeMs) return known.fetched
+    this.#resolved.delete(reference)
+    const fetched = await this.#registry.get(reference, { signal })
+    if (fetched !== undefined) {
+      this.#resolved.set(reference, { fetched, resolvedAtMs: nowMs })
+      dropOldest(this.#resolved, MAX_RESOLVED)
+    }
+    return fetched
+  }
+
+  /**
+   * An owner may sign what its tarball does not bear out. This peer has checked its own when it published them.
+   *
+   * @throws {ManifestMismatchError} ERR_MANIFEST_MISMATCH, and as `inspectTarball`
+   */
+  async #checkedContent(fetched: FetchedPackage, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const { cid, owner, size, id } = fetched.package
+    if (owner === this.#registry.owner || this.#checked.has(cid)) return fetched.content({ signal })
+    const isSmall = size <= IN_MEMORY_BYTES
+    const content = isSmall ? await Array.fromAsync(fetched.content({ signal })) : fetched.content({ signal })
+    const differing = differences(fetched.package, await inspectTarball(content, { signal }))
+    if (differing.length > 0) throw new ManifestMismatchError(id, differing)
+    this.#checked.add(cid)
+    dropOldest(this.#checked, MAX_CHECKED)
+    return Array.isArray(content) ? Readable.from(content, { objectMode: true }) : fetched.content({ signal })
+  }
+}
+
+function dropOldest(
+  items: { keys(): Iterable<string>; delete(key: string): unknown; size: number },
+  limit: number
+): void {
+  for (const oldest of items.keys()) {
+    if (items.size <= limit) return
+    items.delete(oldest)
+  }
+}
+
+function headersOf(one: Package): Record<string, string> {
+  return {
+    'content-type': 'application/octet-stream',
+    'cache-control': 'public, max-age=31536000, immutable',
+    'x-content-type-options': 'nosniff',
+    'accept-ranges': 'bytes',
+    etag: etagOf(one)
+  }
+}
+
+function etagOf({ integrity }: Package): string {
+  return `"${integrity}"`
 }
 
 /** What of that which decides an installation is not as the manifest has it. */
@@ -110,10 +174,6 @@ export function parseFileVersion(name: string, file: string): Version {
   } catch {
     throw notFound(name, file)
   }
-}
-
-function splitReference(reference: string, version: Version): [name: string, version: string] {
-  return [reference.slice(0, -version.length - 1), version]
 }
 
 function notFound(name: string, file: string): NothingFoundError {

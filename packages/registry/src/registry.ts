@@ -233,10 +233,15 @@ class Peer implements P2PRegistry {
       )
       this.#countDownload(store, owner, name)
       if (wanted.owner === undefined) await this.#pin(pins, name, owner)
+      let isCounted = true
       return {
         package: this.#view(record, found?.latest),
         completeness,
-        content: (readOptions) => this.#read({ cid, size, integrity }, readOptions)
+        content: (readOptions) => {
+          if (!isCounted) this.#countDownload(store, owner, name)
+          isCounted = false
+          return this.#read({ cid, size, integrity }, readOptions)
+        }
       }
     })
   }

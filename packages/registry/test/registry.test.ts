@@ -380,6 +380,8 @@ describe('getting', () => {
     ).toBe(0)
     await registry.get('tool')
     expect((await registry.metadata('tool'))?.downloads).toBe(2)
+    await Array.fromAsync(got?.content() ?? [])
+    expect((await registry.metadata('tool'))?.downloads).toBe(3)
   })
 
   it('of a package that nobody has any more is a retryable error', async () => {

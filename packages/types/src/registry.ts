@@ -46,7 +46,7 @@ export interface FetchedPackage {
   package: Package
   /** What the catalogue was complete against when the release was chosen. */
   completeness: Completeness
-  /** The tarball, checked against its hash once more as it is read. */
+  /** The tarball, checked against its hash once more as it is read. Each reading after the first counts as one more fetch. */
   content(options?: AbortOptions): AsyncIterable<Uint8Array>
 }
 
