@@ -81,7 +81,7 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
   return {
     async getPackage(_from, { owner, name, version }) {
       // Of a conflicted version there are two, and both are told: they are the proof.
-      const releases = catalogue.releases(owner, name).filter(({ release }) => release.version === version)
+      const releases = catalogue.releases(owner, name, version)
       if (releases.length === 0) return undefined
       return envelopesOf([catalogue.ownerRecord(owner), ...releases.map(({ id }) => id)])
     },

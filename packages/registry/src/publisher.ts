@@ -97,9 +97,7 @@ export class Publisher {
   #refuseExisting({ name, version }: Pick<Release, 'name' | 'version'>): void {
     const { store, owner } = this.#components
     const key = { owner: owner.id, name, version }
-    const isReleased = store.catalogue
-      .releases(owner.id, name)
-      .some(({ release }) => release.version === version)
+    const isReleased = store.catalogue.releases(owner.id, name, version).length > 0
     if (isReleased || store.catalogue.isUnpublished(key)) {
       throw new VersionExistsError(owner.id, name, version)
     }

@@ -25,7 +25,8 @@ import {
   type ReleaseRecord,
   type SearchFilter,
   type SnapshotCursor,
-  type SnapshotPage
+  type SnapshotPage,
+  type Version
 } from '@registry/types'
 import { type Database, type Durability, integerOf } from './database.ts'
 import { Listeners } from './listeners.ts'
@@ -296,8 +297,8 @@ export class StoredCatalogue implements Catalogue {
     return this.#views.ownersOf(name)
   }
 
-  releases(owner: OwnerId, name: PackageName): ReleaseRecord[] {
-    return this.#views.releases(owner, name)
+  releases(owner: OwnerId, name: PackageName, version?: Version): ReleaseRecord[] {
+    return this.#views.releases(owner, name, version)
   }
 
   latest(owner: OwnerId, name: PackageName): ReleaseRecord | undefined {

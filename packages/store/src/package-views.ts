@@ -72,7 +72,15 @@ export class PackageViews {
       .map((row) => parseOwnerId(textOf(row, 'owner')))
   }
 
-  releases(owner: OwnerId, name: PackageName): ReleaseRecord[] {
+  releases(owner: OwnerId, name: PackageName, version?: Version): ReleaseRecord[] {
+    if (version !== undefined) {
+      const about = this.#db.get(
+        'SELECT id AS package, plain FROM packages WHERE owner = ? AND name = ?',
+        owner,
+        name
+      )
+      return about === undefined ? [] : this.#releasesOfVersion(about, version).map(({ record }) => record)
+    }
     const rows = this.#rowsOf(owner, name, RELEASE)
     const [first] = rows
     return first === undefined ? [] : this.#fold(rows, this.#facts(first)).map(({ record }) => record)

@@ -27,7 +27,8 @@ import {
   type SnapshotCursor,
   type SnapshotPage,
   type StatementFact,
-  statementField
+  statementField,
+  type Version
 } from '@registry/types'
 import { CID } from 'multiformats/cid'
 import { latestOf, type PackageRecords, releasesOf, stateOf } from './memory-fold.ts'
@@ -246,8 +247,9 @@ export class MemoryCatalogue implements Catalogue {
       .sort(compareText)
   }
 
-  releases(owner: OwnerId, name: PackageName): ReleaseRecord[] {
-    return releasesOf(this.#package(owner, name))
+  releases(owner: OwnerId, name: PackageName, version?: Version): ReleaseRecord[] {
+    const releases = releasesOf(this.#package(owner, name))
+    return version === undefined ? releases : releases.filter(({ release }) => release.version === version)
   }
 
   latest(owner: OwnerId, name: PackageName): ReleaseRecord | undefined {

@@ -88,9 +88,7 @@ class MemoryStore implements MemoryRegistryStore {
 
   #checkRelease(release: Release): string {
     const key = `@${release.owner}/${release.name}@${release.version}`
-    const exists = this.catalogue
-      .releases(release.owner, release.name)
-      .some((other) => other.release.version === release.version)
+    const exists = this.catalogue.releases(release.owner, release.name, release.version).length > 0
     if (exists || this.catalogue.isUnpublished(release)) throw versionExists(key)
     if (!this.blobs.has(release.content)) {
       throw new RegistryError('ERR_NOT_STORED', `The content ${release.content} is not stored here`)

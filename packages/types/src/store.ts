@@ -139,8 +139,11 @@ export interface Catalogue {
   ownerRecord(owner: OwnerId): RecordId | undefined
   /** Owners that have released under this name, in ascending order. */
   ownersOf(name: PackageName): OwnerId[]
-  /** All releases of one package, newest version first; a conflicted version stands twice, one unpublished is marked. */
-  releases(owner: OwnerId, name: PackageName): ReleaseRecord[]
+  /**
+   * All releases of one package, or of one version of it, newest version first; a conflicted version stands twice, one
+   * unpublished is marked.
+   */
+  releases(owner: OwnerId, name: PackageName, version?: Version): ReleaseRecord[]
   /** The release that stands for a package: that of its tag `latest`, else the newest fit to be used. */
   latest(owner: OwnerId, name: PackageName): ReleaseRecord | undefined
   state(owner: OwnerId, name: PackageName): PackageState

@@ -213,6 +213,24 @@ export function catalogueContract({ name, create }: Contract<CatalogueSubject>):
       ])
     })
 
+    it('lists the releases of one version as among all of them', async () => {
+      await using subject = await create()
+      const { catalogue } = subject
+      const { owner, packageName } = await ingestAll(catalogue, [
+        { version: '1.0.0' },
+        { version: '1.0.0', description: 'Another one' },
+        { version: '1.1.0' },
+        { version: '1.0.0+build' }
+      ])
+      const all = catalogue.releases(owner.id, packageName)
+      for (const version of ['1.0.0', '1.1.0', '1.0.0+build', '2.0.0'].map((text) => parseVersion(text))) {
+        expect(catalogue.releases(owner.id, packageName, version)).toEqual(
+          all.filter(({ release }) => release.version === version)
+        )
+      }
+      expect(catalogue.releases(seededOwnerId('nobody'), packageName, parseVersion('1.0.0'))).toEqual([])
+    })
+
     it('keeps packages of the same name and different owners apart', async () => {
       await using subject = await create()
       const { catalogue } = subject
