@@ -9,7 +9,7 @@ const PAGE = 64
  * reads on in the catalogue from where it stood. Ends when the signal aborts.
  */
 export async function* follow(
-  catalogue: Catalogue,
+  catalogue: Pick<Catalogue, 'changes' | 'onChange' | 'sequence'>,
   topic: Topic,
   after: number,
   signal: AbortSignal
@@ -21,12 +21,15 @@ export async function* follow(
   signal.addEventListener('abort', abort)
   try {
     while (!signal.aborted) {
+      const newest = catalogue.sequence
       const page = catalogue.changes({ after: position, limit: PAGE })
       for (const change of page) {
         position = change.sequence
         if (isOf(topic, change.record.release)) yield change
         if (signal.aborted) return
       }
+      // What is told to nobody, as words about a version that there is not, is not looked at again.
+      if (page.length < PAGE) position = Math.max(position, newest)
       if (page.length > 0) continue
       // Nothing has come since the page was read, in this same turn; what cannot be read is not waited for by asking again.
       await new Promise<void>((resolve) => {

@@ -1,7 +1,21 @@
-import { signAttestation, signRelease } from '@registry/identity'
-import { makeAttestation, makeRelease, type ReleaseInput, seededOwner } from '@registry/testing'
-import { type PackageUpdate, parsePackageName, type RegistryStore, type Topic } from '@registry/types'
+import { signAttestation, signRelease, signStatement } from '@registry/identity'
+import {
+  makeAttestation,
+  makeRelease,
+  makeStatement,
+  type ReleaseInput,
+  seededOwner
+} from '@registry/testing'
+import {
+  type Catalogue,
+  type PackageUpdate,
+  parsePackageName,
+  parseVersion,
+  type RegistryStore,
+  type Topic
+} from '@registry/types'
 import { describe, expect, it } from 'vitest'
+import { follow } from '../src/updates.ts'
 import { lonePeer } from './lone-peer.ts'
 
 async function ingest(
@@ -200,4 +214,33 @@ describe('a subscription', () => {
       await expect(following).rejects.toMatchObject({ code: 'ERR_INVALID_CURSOR' })
     }
   })
+})
+
+it('looks but once at statements about versions that there are not', async () => {
+  const { store } = await lonePeer()
+  const { catalogue } = store
+  const { id: owner, inception, signer } = await seededOwner('ada')
+  const looked: number[] = []
+  const watched: Pick<Catalogue, 'changes' | 'onChange' | 'sequence'> = {
+    changes(options) {
+      looked.push(options.after)
+      return catalogue.changes(options)
+    },
+    onChange: (listener) => catalogue.onChange(listener),
+    get sequence() {
+      return catalogue.sequence
+    }
+  }
+  const ending = new AbortController()
+  const next = follow(watched, { kind: 'all' }, 0, ending.signal).next()
+  await catalogue.ingest([inception])
+  for (const number of [1, 2, 3]) {
+    const version = parseVersion(`${number}.0.0`)
+    const fact = { field: 'deprecation', version, message: 'Never made' } as const
+    await catalogue.ingest([await signStatement(makeStatement({ owner, name: 'ghost', fact }), signer)])
+  }
+  await ingest(store, 'ada', { name: 'seen' })
+  expect(await next).toMatchObject({ value: { sequence: 4 } })
+  expect(looked.at(-1)).toBe(3)
+  ending.abort()
 })
