@@ -262,6 +262,8 @@ class SegmentedIndex implements SearchIndex {
 
   backpressure(): Promise<void> {
     if (!this.#isFull()) return Promise.resolve()
+    // Where the worker failed, nothing else might send what it had to another.
+    this.#sendSoon()
     this.#hold()
     return new Promise((resolve) => {
       this.#relieved.push(() => {

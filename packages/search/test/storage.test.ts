@@ -178,6 +178,15 @@ describe('many changes', () => {
     expect(index.stats().waiting).toBeLessThanOrEqual(100)
   })
 
+  it('do not make the caller wait for ever for a worker that failed', async () => {
+    const index = openIndex({ maxTableDocuments: 1, maxWaitingDocuments: 1 })
+    index.put([makeDocument({ package: 1, name: 'unreadable', tags: [undefined as never] })], 1)
+    index.put(documents(2, 4), 2)
+    await expect(index.backpressure()).resolves.toBeUndefined()
+    // Nothing new has come that would begin another worker.
+    await expect(index.backpressure()).resolves.toBeUndefined()
+  })
+
   it('stay replaced when the segment with what they replace arrives later', async () => {
     const index = openIndex({ maxTableDocuments: 2, maxWaitingDocuments: 0 })
     index.put(
