@@ -43,7 +43,7 @@ const PART = 'registry:store:catalogue'
 const MAX_CACHED_OWNERS = 1024
 
 /** After so long a transaction takes no further record, so that it holds up the event loop for a few milliseconds. */
-const SLICE_MS = 4
+const SLICE_MS = 3
 
 /** Checked together, and a part is stored while so many others are being checked. */
 const PART_RECORDS = 64
@@ -109,17 +109,15 @@ export class StoredCatalogue implements Catalogue {
   }
 
   /** Reads what is kept in memory. With `rebuild`, makes every view anew from the records first. */
-  async load(options: { rebuild: boolean }): Promise<void> {
+  async load({ rebuild }: { rebuild: boolean }): Promise<void> {
     this.#documents.clear()
-    this.#change = this.#number('SELECT coalesce(max(changed), 0) AS value FROM packages')
-    if (options.rebuild) await this.#rebuild()
-    await this.#records.load({ recount: options.rebuild })
-    this.#counts = {
-      owners: this.#number('SELECT count(*) AS value FROM owners'),
-      packages: this.#number('SELECT count(latest) AS value FROM packages'),
-      releases: this.#number('SELECT coalesce(sum(live), 0) AS value FROM packages')
+    this.#count()
+    if (rebuild) {
+      await this.#rebuild()
+      this.#count()
     }
-    await this.#search.open(options)
+    await this.#records.load({ recount: rebuild })
+    await this.#search.open({ rebuild, change: this.#change })
   }
 
   /** Ends what runs beside the event loop; can be loaded again. */
@@ -374,6 +372,20 @@ export class StoredCatalogue implements Catalogue {
     if (this.#documents.size >= MAX_CACHED_OWNERS) this.#documents.clear()
     this.#documents.set(owner, record.document)
     return record.document
+  }
+
+  #count(): void {
+    const about = this.#db.get(
+      `SELECT count(latest) AS packages, coalesce(sum(live), 0) AS releases, coalesce(max(changed), 0) AS change
+       FROM packages`
+    )
+    if (about === undefined) return
+    this.#change = integerOf(about, 'change')
+    this.#counts = {
+      owners: this.#number('SELECT count(*) AS value FROM owners'),
+      packages: integerOf(about, 'packages'),
+      releases: integerOf(about, 'releases')
+    }
   }
 
   async #rebuild(): Promise<void> {

@@ -59,19 +59,17 @@ export class PackageSearch {
   }
 
   /**
-   * Resolves when the index has all packages. With `rebuild`, or when the index has seen changes that the views have
-   * lost, as after a power cut, it is made anew.
+   * Resolves when the index has all packages; `change` is the newest of `packages.changed`. With `rebuild`, or when the
+   * index has seen changes that the views have lost, as after a power cut, it is made anew.
    */
-  async open(options: { rebuild: boolean }): Promise<void> {
+  async open({ rebuild, change }: { rebuild: boolean; change: number }): Promise<void> {
     const components = this.#logger === undefined ? {} : { logger: this.#logger }
     const index = searchIndex({ folder: this.#folder })(components)
     this.#index = index
     const { watermark } = await index.open()
-    const row = this.#db.get('SELECT coalesce(max(changed), 0) AS newest FROM packages')
-    const newest = row === undefined ? 0 : integerOf(row, 'newest')
-    const isStale = options.rebuild || watermark > newest
+    const isStale = rebuild || watermark > change
     if (isStale) index.clear()
-    await this.#replay(index, isStale ? 0 : watermark, newest)
+    if (isStale || watermark < change) await this.#replay(index, isStale ? 0 : watermark, change)
   }
 
   /** A transaction was committed that changed how these packages are found; `change` is that of `packages.changed`. */

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { signAttestation, signRelease, signStatement } from '@registry/identity'
 import {
@@ -140,4 +142,16 @@ it('refuses what is under way when it is stopped, and leaves no thread and no ti
   await verifier.stop()
   await verifier.stop()
   expect(clock.pending).toBe(0)
+})
+
+it.runIf(process.platform === 'linux')('lets the event loop go before its threads', async () => {
+  const priority = getPriority()
+  const { inception } = await seededOwner(0)
+  await runningVerifier().check(Array.from({ length: 8 }, () => inception))
+  const priorities = readdirSync('/proc/self/task').map((thread) => {
+    const [, fields = ''] = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1').split(') ')
+    return Number(fields.split(' ')[16])
+  })
+  expect(priorities).toContain(priority + 5)
+  expect(getPriority()).toBe(priority)
 })

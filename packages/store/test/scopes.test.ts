@@ -6,6 +6,7 @@ import { sketch } from '@registry/reconciliation'
 import { makeAttestation, makeRelease, makeStatement, seededOwner } from '@registry/testing'
 import {
   type CatalogueScope,
+  type CatalogueSketch,
   RECORD_KINDS,
   type RecordId,
   type RegistryStore,
@@ -64,6 +65,11 @@ function membershipOf(envelope: Uint8Array): Membership {
   }
 }
 
+/** The first ones, and what the probes tell of the others. */
+function symbolsOf(live: CatalogueSketch): string[] {
+  return [live.symbols(0, 1024), live.probes()].map((bytes) => Buffer.from(bytes).toString('base64'))
+}
+
 /** What a catalogue says of a scope. */
 function saidOf({ catalogue }: RegistryStore, scope: CatalogueScope): unknown {
   const live = catalogue.sketch(scope)
@@ -72,7 +78,7 @@ function saidOf({ catalogue }: RegistryStore, scope: CatalogueScope): unknown {
     fingerprint: Buffer.from(fingerprint).toString('hex'),
     count,
     ids: catalogue.recordIds({ scope, limit: MAX }).ids,
-    symbols: Buffer.from(live.symbols(0, live.capacity)).toString('base64'),
+    symbols: symbolsOf(live),
     size: live.size
   }
 }
@@ -93,7 +99,7 @@ function countedOf({ catalogue }: RegistryStore, scope: CatalogueScope): unknown
     fingerprint: Buffer.from(fingerprint.bytes()).toString('hex'),
     count: members.length,
     ids: members,
-    symbols: Buffer.from(made.symbols(0, made.capacity)).toString('base64'),
+    symbols: symbolsOf(made),
     size: members.length
   }
 }
