@@ -13,6 +13,7 @@ import type {
 import { inTurns } from './in-turns.ts'
 import { sharedScopes } from './policy/holdings.ts'
 import { type ReconciliationOutcome, reconcile } from './reconciliation-session.ts'
+import { RecordsUnderway } from './records-underway.ts'
 import { snapshotTransfer } from './snapshot-transfer.ts'
 import { type SyncBudget, SyncLedger } from './sync-ledger.ts'
 
@@ -63,11 +64,12 @@ export function peerSync(
 ): (components: PeerSyncComponents) => (peerId: PeerIdText, options: PeerSyncOptions) => PeerSync {
   return (components) => {
     const snapshots = snapshotTransfer(components)
+    const underway = new RecordsUnderway()
 
     const run = async (ledger: SyncLedger, { holds, onAhead }: PeerSyncOptions): Promise<PeerSyncResult> => {
       const startedMs = components.clock.now()
       const outcomes = await eachOf(sharedScopes(init.holds, holds), (scope) =>
-        reconcile({ ...components, snapshots }, { scope, ledger, onAhead: onAhead ?? (() => {}) })
+        reconcile({ ...components, snapshots, underway }, { scope, ledger, onAhead: onAhead ?? (() => {}) })
       )
       return {
         peerId: ledger.peerId,

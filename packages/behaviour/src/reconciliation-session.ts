@@ -12,6 +12,7 @@ import { listDifferences } from './id-listing.ts'
 import { IncomingRecords } from './incoming-records.ts'
 import { approach } from './policy/approach.ts'
 import { MAX_HANDED_OVER, transferRecords } from './record-transfer.ts'
+import type { RecordsUnderway } from './records-underway.ts'
 import type { SnapshotTransfer } from './snapshot-transfer.ts'
 import type { SyncLedger } from './sync-ledger.ts'
 
@@ -19,6 +20,8 @@ export interface ReconciliationComponents {
   catalogue: Pick<Catalogue, 'summary' | 'sketch' | 'recordOf' | 'has' | 'record' | 'recordIds' | 'ingest'>
   protocol: Pick<PackageProtocol, 'compare' | 'symbols' | 'exchangeRecords' | 'recordIds'>
   snapshots: SnapshotTransfer
+  /** Of the sessions with all peers. */
+  underway: RecordsUnderway
 }
 
 export interface ReconciliationOptions {

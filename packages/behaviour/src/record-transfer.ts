@@ -3,12 +3,15 @@ import { SHORT_ID_BYTES } from '@registry/reconciliation'
 import type { Catalogue, PackageProtocol, RecordId } from '@registry/types'
 import { inTurns } from './in-turns.ts'
 import type { IncomingRecords } from './incoming-records.ts'
+import type { RecordsUnderway } from './records-underway.ts'
 import { recordDigest } from './short-id.ts'
 import type { SyncLedger } from './sync-ledger.ts'
 
 export interface RecordTransferComponents {
-  catalogue: Pick<Catalogue, 'record'>
+  catalogue: Pick<Catalogue, 'record' | 'recordOf'>
   protocol: Pick<PackageProtocol, 'exchangeRecords'>
+  /** Of the transfers with all peers. */
+  underway: RecordsUnderway
 }
 
 /** Records asked for at once; of the usual size, that many take half of an answer. */
@@ -27,8 +30,8 @@ export interface TransferResult {
 }
 
 /**
- * Gets the records with these short IDs from a peer, into `incoming`, and hands it others, in batches that overlap. Both
- * sides keep what they got when it throws.
+ * Gets the records with these short IDs from a peer, into `incoming`, and hands it others, in batches that overlap. What
+ * comes from another peer meanwhile is not asked for. Both sides keep what they got when it throws.
  *
  * @throws {SyncLimitError} ERR_SYNC_LIMIT. Else as `PackageProtocol` and `Catalogue.ingest`
  */
@@ -68,14 +71,36 @@ class RecordTransfer {
   #exchangeAll(want: Uint8Array[][], give: Uint8Array[][]): Promise<void> {
     return inTurns(PIPELINE, async () => {
       if (want.length + give.length === 0) return false
-      const rest = await this.#exchange(want.shift() ?? [], give.shift() ?? [])
+      // What nobody was asked for goes before what may come from another peer.
+      const [batch = []] = want.splice(Math.max(0, want.findIndex(this.#hasUnasked)), 1)
+      const rest = await this.#exchange(batch, give.shift() ?? [])
       if (rest.length > 0) want.push(rest)
       return true
     })
   }
 
+  readonly #hasUnasked = (batch: readonly Uint8Array[]): boolean =>
+    batch.some((shortId) => this.#components.underway.arrival(keyOf(shortId)) === undefined)
+
+  /** Resolves to those that are still to be asked for. */
+  async #exchange(batch: Uint8Array[], give: Uint8Array[]): Promise<Uint8Array[]> {
+    const { catalogue, underway } = this.#components
+    const absent = batch.filter((shortId) => catalogue.recordOf(shortId) === undefined)
+    const { want = [], elsewhere = [] } = Object.groupBy(absent, (shortId) =>
+      underway.arrival(keyOf(shortId)) === undefined ? 'want' : 'elsewhere'
+    )
+    const [first] = elsewhere
+    if (want.length + give.length > 0) {
+      const rest = await underway.during(want.map(keyOf), () => this.#ask(want, give))
+      return [...rest, ...elsewhere]
+    }
+    if (first !== undefined) await underway.arrival(keyOf(first))
+    this.#ledger.signal.throwIfAborted()
+    return elsewhere
+  }
+
   /** Resolves to those for which there was no room in the answer. */
-  async #exchange(want: Uint8Array[], give: Uint8Array[]): Promise<Uint8Array[]> {
+  async #ask(want: Uint8Array[], give: Uint8Array[]): Promise<Uint8Array[]> {
     const { protocol } = this.#components
     const { records, given } = await this.#ledger.ask((options) =>
       protocol.exchangeRecords(this.#ledger.peerId, { want, give }, options)

@@ -7,18 +7,20 @@ import {
   type SnapshotPage
 } from '@registry/types'
 import { IncomingRecords } from './incoming-records.ts'
+import { approach } from './policy/approach.ts'
 import { recordDigest, recordIdAt } from './short-id.ts'
 import type { SyncLedger } from './sync-ledger.ts'
 
 export interface SnapshotTransferComponents {
-  catalogue: Pick<Catalogue, 'ingest' | 'has' | 'summary'>
+  catalogue: Pick<Catalogue, 'ingest' | 'has' | 'summary' | 'sketch'>
   protocol: Pick<PackageProtocol, 'snapshot' | 'recordIds'>
 }
 
 /**
  * Fills a catalogue from a peer that has far more: page by page in the order of a snapshot, the next one on its way while
  * one is stored. What was interrupted goes on where it stopped, with whatever peer; after a restart it goes on from where
- * the records that are here thin out. What a peer lacks behind that place is left to reconciliation.
+ * the records that are here thin out. What a peer lacks behind that place is left to reconciliation, as is the rest where
+ * other peers have brought most of it meanwhile.
  */
 export interface SnapshotTransfer {
   /**
@@ -37,6 +39,8 @@ const RESUME_QUESTIONS = 7
 const RESUME_SAMPLE = 64
 /** Of a sample, where a transfer has been; elsewhere are owners, which come first, and what came by other ways. */
 const KNOWN_SHARE = 0.75
+/** Of a page, above which it is cheaper to ask for what is missing. */
+const MAX_KNOWN_SHARE = 0.5
 
 interface Transfer {
   running: boolean
@@ -78,7 +82,13 @@ async function receive(
     ledger.ask((options) =>
       protocol.snapshot(ledger.peerId, after === undefined ? { scope } : { scope, after }, options)
     )
+  const isFarBehind = (): boolean => {
+    const own = catalogue.summary(scope).records
+    const { capacity } = catalogue.sketch(scope)
+    return approach({ own, theirs: claimed, capacity }) === 'snapshot'
+  }
   let listed = 0
+  let isCutShort = false
   let coming: Promise<SnapshotPage> | undefined = ask(transfer.after)
   while (coming !== undefined) {
     const { records, next }: SnapshotPage = await coming
@@ -88,15 +98,17 @@ async function receive(
     coming = next === undefined ? undefined : ask(next)
     // It is waited for below, unless this page is not taken.
     coming?.catch(() => {})
-    await incoming.take(records)
+    const known = await incoming.take(records)
     listed += records.length
     transfer.after = next ?? transfer.after
+    isCutShort = coming !== undefined && known > MAX_KNOWN_SHARE * records.length && !isFarBehind()
+    if (isCutShort) break
   }
   const orphans = await incoming.settle()
   // Of a snapshot that began with another peer, this one may know owners that the other did not.
   if (!fromStart) return
   ledger.refuse(orphans)
-  if (listed < claimed / 2) throw ledger.limitReached('snapshot')
+  if (!isCutShort && listed < claimed / 2) throw ledger.limitReached('snapshot')
 }
 
 /** The order in which the records of a snapshot come, so that none can come twice. */

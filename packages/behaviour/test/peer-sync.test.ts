@@ -3,7 +3,7 @@ import { sketch } from '@registry/reconciliation'
 import { memoryStore, seededBytes, seededOwner } from '@registry/testing'
 import { type Catalogue, type CatalogueSummary, type RecordId, RegistryError } from '@registry/types'
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { signedRelease, worldRecords } from './fixtures.ts'
 import { allIds, type InProcessPeer, inProcessPeer } from './in-process-peer.ts'
 
@@ -57,6 +57,23 @@ async function letTimePass(peer: InProcessPeer, until: Promise<unknown>): Promis
     await peer.clock.advance(1000)
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/** Counts the records that a peer gives to whoever asks for them. */
+function handedOverBy(peer: InProcessPeer): () => number {
+  const { exchangeRecords, snapshot } = peer.handlers
+  let count = 0
+  peer.handlers.exchangeRecords = async (...asked) => {
+    const answer = await exchangeRecords(...asked)
+    count += answer.records.length
+    return answer
+  }
+  peer.handlers.snapshot = async (...asked) => {
+    const page = await snapshot(...asked)
+    count += page.records.length
+    return page
+  }
+  return () => count
 }
 
 describe('a synchronisation', () => {
@@ -125,6 +142,35 @@ describe('a synchronisation', () => {
       }),
       { numRuns: 60 }
     )
+  })
+
+  it('with several peers at once gets no record twice', async () => {
+    const records = many.slice(0, 2000)
+    const known = many.slice(0, 600)
+    const a = inProcessPeer()
+    await a.catalogue.ingest(known)
+    const others = [inProcessPeer(), inProcessPeer(), inProcessPeer()]
+    for (const other of others) await other.catalogue.ingest(records)
+    const handedOver = others.map((other) => handedOverBy(other))
+    await Promise.all(others.map((other) => a.sync(other)))
+    expectSame(a, ...others)
+    expect(handedOver.reduce((sum, count) => sum + count(), 0)).toBe(1400)
+  })
+
+  it('gets from another peer what one of several was asked for and does not give', async () => {
+    const [a, b] = await pair([], many.slice(0, 900))
+    const c = inProcessPeer()
+    await c.catalogue.ingest(many.slice(0, 900))
+    const gone = Promise.withResolvers<never>()
+    b.handlers.exchangeRecords = () => gone.promise
+    const first = a.sync(b)
+    await vi.waitFor(() => expect(b.asked).toContain('exchangeRecords'))
+    const second = a.sync(c)
+    await vi.waitFor(() => expect(c.asked).toContain('exchangeRecords'))
+    gone.reject(new RegistryError('ERR_PEER_UNREACHABLE', 'gone', { retryable: true }))
+    await expect(first).rejects.toMatchObject({ code: 'ERR_PEER_UNREACHABLE' })
+    expect(await second).toMatchObject({ equal: true })
+    expectSame(a, c)
   })
 
   it('waits where it asks more than the peer answers in a second, and goes on from there', async () => {
@@ -347,6 +393,25 @@ describe('a cold start', () => {
     const both = await Promise.all([a.sync(b), a.sync(c)])
     expect(pages(b) * pages(c)).toBe(0)
     expect(both.filter(({ equal }) => equal)).toHaveLength(1)
+    expectSame(a, b)
+  })
+
+  it('ends its snapshot where most of it has come from another peer', async () => {
+    const [a, b, c] = [
+      inProcessPeer(),
+      inProcessPeer({ catalogue: rich }),
+      inProcessPeer({ catalogue: rich })
+    ]
+    inSmallPages(b)
+    const { snapshot } = b.handlers
+    b.handlers.snapshot = async (...input) => {
+      const page = await snapshot(...input)
+      if (pages(b) === 3) expect(await a.sync(c)).toMatchObject({ equal: true })
+      return page
+    }
+    await a.catalogue.ingest(many.slice(0, 80))
+    expect(await a.sync(b)).toMatchObject({ equal: true })
+    expect(pages(b)).toBeLessThan(7)
     expectSame(a, b)
   })
 
