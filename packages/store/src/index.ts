@@ -18,6 +18,7 @@ export {
   StoreCorruptError,
   StoreNotRunningError,
   TooLargeError,
+  VerificationFailedError,
   VersionExistsError
 } from './errors.ts'
 export {

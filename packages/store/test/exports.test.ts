@@ -15,6 +15,7 @@ it('exports exactly this', () => {
     'StoreCorruptError',
     'StoreNotRunningError',
     'TooLargeError',
+    'VerificationFailedError',
     'VersionExistsError',
     'registryStore'
   ])
