@@ -28,7 +28,7 @@ export function defaultNodeConfig(): P2PConfig {
   return {
     ...defaultConfig(),
     http: { ...HTTP_DEFAULTS },
-    gateway: { advisors: [...GATEWAY_DEFAULTS.advisors] }
+    gateway: { advisors: [...GATEWAY_DEFAULTS.advisors], origins: [...GATEWAY_DEFAULTS.origins] }
   }
 }
 
@@ -62,6 +62,7 @@ export async function composeNode(init: NodeInit, components: NodeComponents): P
   const npm = gateway({
     tokensDir: tokensFolder(dataDir),
     uploadDir,
+    upstreamDir: join(dataDir, 'upstream'),
     ...loaded.overrides.gateway,
     ...(maxPackageBytes === undefined ? {} : { maxPackageBytes })
   })({ registry, clock, ...(logger === undefined ? {} : { logger }) })

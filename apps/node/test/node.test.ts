@@ -211,7 +211,7 @@ describe('the npm registry', () => {
 describe('the defaults', () => {
   it('are known for every section', async () => {
     const { http, gateway, network, ...rest } = await defaultNodeConfig()
-    expect(gateway).toEqual({ advisors: [] })
+    expect(gateway).toEqual({ advisors: [], origins: [] })
     expect(http).toEqual({ listen: '127.0.0.1:4873' })
     expect(network.maxConnections).toBe(100)
     expect(Object.keys(rest).sort()).toEqual([

@@ -77,6 +77,7 @@ export interface HttpConfig {
 export interface GatewayConfig {
   publicUrl?: string
   advisors: string[]
+  origins: string[]
 }
 
 /** Every setting of a peer. */

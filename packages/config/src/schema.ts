@@ -65,6 +65,10 @@ const webAddress = text(512).refine(
   }
 )
 
+const originRule = text(1024).regex(/^\s*\S+\s+(peers|https?:\/\/\S+)\s*$/, {
+  error: 'must be a pattern and "peers" or an address, such as "@acme/* peers"'
+})
+
 const owner = text(128).refine(isOwnerId, { error: 'must be the ID of an owner, without "@"' })
 
 /** The rule and the meaning of every setting. */
@@ -160,7 +164,10 @@ const SECTIONS = {
     publicUrl: webAddress
       .exactOptional()
       .describe('Address of the npm registry for others than this machine, as behind a proxy.'),
-    advisors: list(owner).describe('Owners whose warnings an audit by npm shows.')
+    advisors: list(owner).describe('Owners whose warnings an audit by npm shows.'),
+    origins: list(originRule).describe(
+      'Where the packages of names come from, the first rule that fits deciding; by default the peers.'
+    )
   })
 } satisfies { [Section in keyof P2PConfig]: z.ZodType<P2PConfig[Section]> }
 

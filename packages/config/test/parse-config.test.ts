@@ -78,7 +78,8 @@ describe('settings of a program', () => {
     ['http.listen', 4873, 'must be a text'],
     ['gateway.publicUrl', 'packages.example.org', 'must be an address'],
     ['gateway.publicUrl', 'ftp://packages.example.org', 'must be an address'],
-    ['gateway.advisors', 'ada', 'must be a list']
+    ['gateway.advisors', 'ada', 'must be a list'],
+    ['gateway.origins', 'peers', 'must be a list']
   ])('%s refuses %j', (path, value, reason) => {
     const [section = '', key = ''] = path.split('.')
     const [first, ...others] = reasonsOf({ [section]: { [key]: value } })

@@ -54,6 +54,10 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'gateway.advisors': {
     value: ['bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'],
     text: 'bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'
+  },
+  'gateway.origins': {
+    value: ['@acme/* peers', '* https://registry.example.org/'],
+    text: '@acme/* peers, * https://registry.example.org/'
   }
 }
 

@@ -93,6 +93,26 @@ function numberOf(recordId: string): number {
   return [...recordId.slice(-9)].reduce((sum, digit) => sum * 32 + Number.parseInt(digit, 36), 0)
 }
 
+/** What another registry answered about these names. What has not the form of a warning is left out. */
+export function parseAdvisories(
+  answer: Record<string, unknown>,
+  asked: Readonly<Record<string, unknown>>
+): Map<string, Advisory[]> {
+  const found = new Map<string, Advisory[]>()
+  for (const name of Object.keys(asked)) {
+    const list: unknown = Object.hasOwn(answer, name) ? answer[name] : undefined
+    if (Array.isArray(list)) found.set(name, list.filter(isAdvisory))
+  }
+  return found
+}
+
+function isAdvisory(value: unknown): value is Advisory {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = new Map<string, unknown>(Object.entries(value))
+  const texts = ['url', 'title', 'severity', 'vulnerable_versions']
+  return typeof fields.get('id') === 'number' && texts.every((key) => typeof fields.get(key) === 'string')
+}
+
 /** `{ name: [version] }`, as npm, pnpm, yarn 4 and bun send it. @throws ERR_INVALID_VALUE */
 export function parseBulk(value: unknown): Installed {
   const entries = Object.entries(parseMap(value, 'audit'))

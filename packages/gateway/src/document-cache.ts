@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import type { Clock, PackageName } from '@registry/types'
+import type { Clock } from '@registry/types'
 
 /** One document as it is sent, compressed when it is first asked for in that form. */
 export interface CachedDocument {
@@ -21,12 +21,12 @@ export interface DocumentCacheInit {
 export interface MadeDocument {
   json: string
   revision: string
-  packageName: PackageName
+  packageName: string
 }
 
 interface Entry {
   document: SentDocument
-  packageName: PackageName
+  packageName: string
   madeAtMs: number
 }
 
@@ -36,7 +36,7 @@ export class DocumentCache {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
   readonly #making = new Map<string, Promise<CachedDocument | undefined>>()
-  readonly #keys = new Map<PackageName, Set<string>>()
+  readonly #keys = new Map<string, Set<string>>()
   #bytes = 0
   /** Counts what was forgotten: a document that was begun before may be of the day before. */
   #generation = 0
@@ -66,7 +66,7 @@ export class DocumentCache {
   }
 
   /** Forgets every document of a package, those being made included. */
-  forget(name: PackageName): void {
+  forget(name: string): void {
     this.#generation++
     this.#making.clear()
     for (const key of this.#keys.get(name) ?? []) this.#drop(key)
@@ -96,7 +96,7 @@ export class DocumentCache {
     return document
   }
 
-  #keep(key: string, document: SentDocument, packageName: PackageName): void {
+  #keep(key: string, document: SentDocument, packageName: string): void {
     this.#drop(key)
     this.#entries.set(key, { document, packageName, madeAtMs: this.#clock.now() })
     this.#bytes += weightOf(document)

@@ -6,6 +6,17 @@ import { tarballPath } from './names.ts'
 /** What clients install by, and what people look at besides. */
 export type DocumentForm = 'abbreviated' | 'full'
 
+const ABBREVIATED = 'application/vnd.npm.install-v1+json'
+
+/** The form that a client asks for. */
+export function documentForm(accept: string | undefined): DocumentForm {
+  return accept?.includes(ABBREVIATED) ? 'abbreviated' : 'full'
+}
+
+export function documentType(form: DocumentForm): string {
+  return form === 'full' ? 'application/json' : ABBREVIATED
+}
+
 export interface DocumentInput {
   /** As the client has it; every version goes by it. */
   name: string

@@ -129,12 +129,54 @@ export class CallerGoneError extends RegistryError<'ERR_CALLER_GONE'> {
   }
 }
 
+/** The disk is full, or refuses for another reason. Nothing was taken in. */
+export class DiskRefusedError extends RegistryError<'ERR_STORAGE'> {
+  constructor(cause: unknown) {
+    super(
+      'ERR_STORAGE',
+      `The disk of the peer refused: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: 'Make room on it, and try again.',
+        cause
+      }
+    )
+  }
+}
+
 /** A fault of the gateway itself, or of something beneath it that nobody foresaw. */
 export class InternalError extends RegistryError<'ERR_INTERNAL'> {
   constructor(cause: unknown) {
     super('ERR_INTERNAL', 'The peer could not do it, for a reason that is its own fault', {
       hint: 'Its log says more.',
       cause
+    })
+  }
+}
+
+/** Another registry, from which the name comes by the rules here, did not answer as one. */
+export class UpstreamUnavailableError extends RegistryError<'ERR_UPSTREAM_UNAVAILABLE'> {
+  constructor(url: string, reason: string, cause?: unknown) {
+    super('ERR_UPSTREAM_UNAVAILABLE', `${url} cannot be asked: ${reason}`, {
+      retryable: true,
+      details: { url, reason },
+      cause
+    })
+  }
+}
+
+/** What another registry sent, or what was kept of it, has not the hash that its document says. */
+export class UpstreamMismatchError extends RegistryError<'ERR_UPSTREAM_MISMATCH'> {
+  constructor(what: string, expected: string) {
+    super('ERR_UPSTREAM_MISMATCH', `${what} has not the hash ${expected}`, { details: { what, expected } })
+  }
+}
+
+/** By the rules of this peer the name comes from another registry, so nothing of that name is published here. */
+export class ForeignNameError extends RegistryError<'ERR_FOREIGN_NAME'> {
+  constructor(name: string, url: string) {
+    super('ERR_FOREIGN_NAME', `${name} comes from ${url} on this peer`, {
+      hint: `To have it from peers, put "${name} peers" before the other rules in gateway.origins.`,
+      details: { name, url }
     })
   }
 }

@@ -13,12 +13,22 @@ import {
   type RegistryError,
   type Startable
 } from '@registry/types'
-import { Advisories, parseBulk, parseTree, treeReport } from './advisories.ts'
+import {
+  Advisories,
+  type Advisory,
+  type Installed,
+  parseAdvisories,
+  parseBulk,
+  parseTree,
+  treeReport
+} from './advisories.ts'
 import { byMethod, type Call, sendDocument, sendError, sendHtml, sendJson } from './call.ts'
-import { accountOf, type DocumentForm, renderDocument, versionDocument } from './document.ts'
+import { accountOf, documentForm, documentType, renderDocument, versionDocument } from './document.ts'
 import { DocumentCache } from './document-cache.ts'
 import {
   CallerGoneError,
+  DiskRefusedError,
+  ForeignNameError,
   InternalError,
   NothingFoundError,
   TooManyUploadsError,
@@ -36,6 +46,9 @@ import { ShortNames } from './short-names.ts'
 import { parseFileVersion, Tarballs } from './tarballs.ts'
 import { keyOf, openTokens, type TokenInfo, type Tokens } from './tokens.ts'
 import { withUpload } from './upload.ts'
+import { sendUpstream } from './upstream/send.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import { Upstreams } from './upstream/upstreams.ts'
 import { Writes } from './writes.ts'
 
 export interface GatewayInit {
@@ -47,6 +60,19 @@ export interface GatewayInit {
   publicUrl?: string
   /** Owners whose warnings an audit shows, beside this peer's own and each package's own owner. @default none */
   advisors?: readonly string[]
+  /**
+   * Where names come from, the first rule that fits deciding: `@acme/* peers` or `* https://registry.example.org/`. What no
+   * rule fits, and what names its owner, comes from the peers. @default none
+   */
+  origins?: readonly string[]
+  /** Where is kept what came from other registries. */
+  upstreamDir: string
+  /** Kept of other registries on disk; what was not used for longest makes room. @default 4294967296 */
+  upstreamCacheBytes?: number
+  /** Another registry is not asked again for a document younger than this. @default 60000 */
+  upstreamMaxAgeMs?: number
+  /** Another registry has to have answered in full within this time. @default 60000 */
+  upstreamTimeoutMs?: number
   /** The largest package that is received. @default 536870912, the protocol's bound */
   maxPackageBytes?: number
   /** The largest document that is received, its tarball not counted. @default 33554432 */
@@ -73,6 +99,10 @@ export interface Gateway extends Startable {
 
 export const GATEWAY_DEFAULTS: Readonly<{
   advisors: readonly string[]
+  origins: readonly string[]
+  upstreamCacheBytes: number
+  upstreamMaxAgeMs: number
+  upstreamTimeoutMs: number
   maxPackageBytes: number
   maxDocumentBytes: number
   maxUploads: number
@@ -80,6 +110,10 @@ export const GATEWAY_DEFAULTS: Readonly<{
   documentMaxAgeMs: number
 }> = Object.freeze({
   advisors: Object.freeze([]),
+  origins: Object.freeze([]),
+  upstreamCacheBytes: 4 * 1024 ** 3,
+  upstreamMaxAgeMs: 60_000,
+  upstreamTimeoutMs: 60_000,
   maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes,
   maxDocumentBytes: 32 * 1024 ** 2,
   maxUploads: 16,
@@ -92,10 +126,11 @@ export function gateway(init: GatewayInit): (components: GatewayComponents) => G
   return (components) => new NpmGateway(init, components)
 }
 
-const ABBREVIATED = 'application/vnd.npm.install-v1+json'
 /** Of a body that is no document of a package. */
 const MAX_SMALL_BODY_BYTES = 64 * 1024
 const MAX_AUDIT_BYTES = 16 * 1024 ** 2
+/** Of a package with thousands of versions. */
+const MAX_UPSTREAM_DOCUMENT_BYTES = 256 * 1024 ** 2
 
 class NpmGateway implements Gateway {
   readonly #init: GatewayInit & typeof GATEWAY_DEFAULTS
@@ -110,6 +145,7 @@ class NpmGateway implements Gateway {
   readonly #lists: { registry: P2PRegistry; names: ShortNames }
   readonly #writes: Writes
   readonly #advisories: Advisories
+  readonly #upstreams: Upstreams
   #uploads = 0
   #following: { ended: AbortController; done: Promise<void> } | undefined
 
@@ -127,6 +163,20 @@ class NpmGateway implements Gateway {
     this.#lists = { registry, names: new ShortNames({ maxAgeMs }, registry, clock) }
     this.#writes = new Writes(registry)
     this.#advisories = new Advisories(registry, this.#init.advisors)
+    const { origins, upstreamDir, upstreamCacheBytes, upstreamMaxAgeMs, upstreamTimeoutMs, maxPackageBytes } =
+      this.#init
+    this.#upstreams = new Upstreams(
+      {
+        origins,
+        cacheDir: upstreamDir,
+        maxCacheBytes: upstreamCacheBytes,
+        maxAgeMs: upstreamMaxAgeMs,
+        timeoutMs: upstreamTimeoutMs,
+        maxDocumentBytes: MAX_UPSTREAM_DOCUMENT_BYTES,
+        maxPackageBytes
+      },
+      clock
+    )
   }
 
   async start(): Promise<void> {
@@ -139,6 +189,7 @@ class NpmGateway implements Gateway {
     const following = this.#following
     this.#following = undefined
     following?.ended.abort()
+    this.#upstreams.stop()
     await following?.done
     this.#documents.clear()
   }
@@ -174,6 +225,13 @@ class NpmGateway implements Gateway {
   }
 
   async #answer(call: Call, route: Route): Promise<void> {
+    const origin = 'name' in route ? this.#upstreams.of(route.name) : undefined
+    if (origin !== undefined && 'name' in route) {
+      if (call.request.method !== 'GET' && call.request.method !== 'HEAD') {
+        throw new ForeignNameError(route.name, origin.url)
+      }
+      return sendUpstream(call, route, origin.upstream, this.#documents)
+    }
     switch (route.kind) {
       case 'document':
         return byMethod(call, {
@@ -263,7 +321,7 @@ class NpmGateway implements Gateway {
   }
 
   async #sendPackage(call: Call, name: string): Promise<void> {
-    const form = formOf(call.request.headers.accept)
+    const form = documentForm(call.request.headers.accept)
     const document = await this.#documents.get(`${form} ${call.baseUrl} ${name}`, async () => {
       const details = await this.#registry.details(formatPackageReference(parseNpmName(name)))
       if (details === undefined) return undefined
@@ -272,7 +330,7 @@ class NpmGateway implements Gateway {
       return { ...rendered, packageName: details.package.name }
     })
     if (document === undefined) throw unknownPackage(name)
-    await sendDocument(call, form === 'full' ? 'application/json' : ABBREVIATED, document)
+    await sendDocument(call, documentType(form), document)
   }
 
   /** Of one version, or of what a tag names. */
@@ -373,8 +431,42 @@ class NpmGateway implements Gateway {
   async #audit(call: Call, form: 'bulk' | 'tree'): Promise<void> {
     const body = await readJsonBody(call.request, MAX_AUDIT_BYTES)
     const installed = form === 'bulk' ? parseBulk(body) : parseTree(body)
-    const found = await this.#advisories.of(installed, call.baseUrl)
-    sendJson(call, 200, form === 'bulk' ? Object.fromEntries(found) : treeReport(installed, found))
+    const { found, silent } = await this.#audited(installed, call.baseUrl)
+    // npm shows this to whoever runs it.
+    const headers =
+      silent.length === 0 ? {} : { 'npm-notice': `No warnings could be had of ${silent.join(', ')}` }
+    sendJson(call, 200, form === 'bulk' ? Object.fromEntries(found) : treeReport(installed, found), headers)
+  }
+
+  /** Each name is asked about where it comes from. Who did not answer is silent: an installation does not wait for it. */
+  async #audited(
+    installed: Installed,
+    baseUrl: string
+  ): Promise<{ found: Map<string, readonly Advisory[]>; silent: string[] }> {
+    const own = new Map<string, ReadonlySet<string>>()
+    const foreign = new Map<string, { upstream: Upstream; names: Record<string, string[]> }>()
+    for (const [name, versions] of installed) {
+      const origin = this.#upstreams.of(name)
+      if (origin === undefined) {
+        own.set(name, versions)
+        continue
+      }
+      const asked = foreign.get(origin.url) ?? { upstream: origin.upstream, names: {} }
+      asked.names[name] = [...versions]
+      foreign.set(origin.url, asked)
+    }
+    const found: Map<string, readonly Advisory[]> = await this.#advisories.of(own, baseUrl)
+    const silent: string[] = []
+    for (const [url, { upstream, names }] of foreign) {
+      try {
+        const answer = parseAdvisories(await upstream.advisories(names), names)
+        for (const [name, advisories] of answer) found.set(name, advisories)
+      } catch (error) {
+        if (!isRegistryError(error)) throw error
+        silent.push(url)
+      }
+    }
+    return { found, silent }
   }
 
   async #root(call: Call): Promise<void> {
@@ -505,6 +597,7 @@ class NpmGateway implements Gateway {
 
   #known(error: unknown): RegistryError {
     if (isRegistryError(error)) return error
+    if (isDiskFault(error)) return new DiskRefusedError(error)
     this.#warn('a request failed', error)
     return new InternalError(error)
   }
@@ -519,10 +612,6 @@ class NpmGateway implements Gateway {
 function split(url: string): [path: string, query: string] {
   const mark = url.indexOf('?')
   return mark === -1 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
-}
-
-function formOf(accept: string | undefined): DocumentForm {
-  return accept?.includes(ABBREVIATED) ? 'abbreviated' : 'full'
 }
 
 /** As a bearer, or as the password of a user of whatever name. */
@@ -543,6 +632,11 @@ async function readText(request: IncomingMessage): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+function isDiskFault(error: unknown): boolean {
+  const codes: unknown[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
+  return error instanceof Error && 'code' in error && codes.includes(error.code)
 }
 
 function unknownPackage(name: string): NothingFoundError {

@@ -6,6 +6,7 @@ import type { RegistryError } from '@registry/types'
  */
 const STATUS: Readonly<Record<string, number>> = Object.freeze({
   ERR_UNAUTHORIZED: 401,
+  ERR_FOREIGN_NAME: 403,
   ERR_NAME_TAKEN: 403,
   ERR_NOT_OWNER: 403,
   ERR_ORIGIN_REFUSED: 403,
@@ -27,6 +28,7 @@ const STATUS: Readonly<Record<string, number>> = Object.freeze({
   ERR_UNSAFE_ENTRY: 422,
   ERR_UNSAFE_PATH: 422,
   ERR_VERSION_CONFLICTED: 422,
+  ERR_UPSTREAM_MISMATCH: 502,
   ERR_NOT_RUNNING: 503,
   ERR_QUOTA_EXCEEDED: 507,
   ERR_STORAGE: 507

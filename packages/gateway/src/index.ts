@@ -7,6 +7,8 @@
 
 export {
   BodyTooLargeError,
+  DiskRefusedError,
+  ForeignNameError,
   HostRefusedError,
   InvalidUploadError,
   ManifestMismatchError,
@@ -18,7 +20,9 @@ export {
   StaleDocumentError,
   TooManyUploadsError,
   UnauthorizedError,
-  UnsupportedError
+  UnsupportedError,
+  UpstreamMismatchError,
+  UpstreamUnavailableError
 } from './errors.ts'
 export {
   GATEWAY_DEFAULTS,

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { inspectTarball, type ReleaseFields } from '@registry/registry'
 import {
   type Clock,
@@ -11,6 +10,7 @@ import {
   type Version
 } from '@registry/types'
 import type { Call } from './call.ts'
+import { sendContent, sendHead } from './content.ts'
 import { ManifestMismatchError, NothingFoundError } from './errors.ts'
 import { exactReference, parseNpmName, versionInFile } from './names.ts'
 
@@ -52,42 +52,16 @@ export class Tarballs {
    * is fetched from other peers first.
    */
   async send(call: Call, name: string, file: string): Promise<void> {
-    const { request, response, signal } = call
+    const { request, signal } = call
     const reference = exactReference(parseNpmName(name), parseFileVersion(name, file))
     if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
       const known = await this.#registry.metadata(reference)
       if (known === undefined) throw notFound(name, file)
-      const isThere = request.headers['if-none-match'] === etagOf(known)
-      if (isThere || request.method === 'HEAD') {
-        const length = isThere ? {} : { 'content-length': known.size }
-        response.writeHead(isThere ? 304 : 200, { ...headersOf(known), ...length }).end()
-        return
-      }
+      if (sendHead(call, known)) return
     }
     const fetched = await this.#fetch(reference, signal)
     if (fetched === undefined) throw notFound(name, file)
-    const { size } = fetched.package
-    const range = parseRange(request.headers.range, size)
-    if (range === 'none') {
-      response.writeHead(416, { 'content-range': `bytes */${size}` }).end()
-      return
-    }
-    const pieces = (await this.#checkedContent(fetched, signal))[Symbol.asyncIterator]()
-    // Before the head, so that a content which cannot be read has a status of its own.
-    const first = await pieces.next()
-    const [from, to] = range ?? [0, size - 1]
-    response.writeHead(range === undefined ? 200 : 206, {
-      ...headersOf(fetched.package),
-      'content-length': to - from + 1,
-      ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to}/${size}` })
-    })
-    if (first.value?.length === size) {
-      response.end(first.value.subarray(from, to + 1))
-      await pieces.return?.()
-      return
-    }
-    const body = part(withFirst(first, pieces), from, to)
-    await pipeline(Readable.from(body, { objectMode: false }), response, { signal })
+    await sendContent(call, fetched.package, () => this.#checkedContent(fetched, signal))
   }
 
   /** Looks every version of a package up again when it is next asked for. */
@@ -138,20 +112,6 @@ function dropOldest(
   }
 }
 
-function headersOf(one: Package): Record<string, string> {
-  return {
-    'content-type': 'application/octet-stream',
-    'cache-control': 'public, max-age=31536000, immutable',
-    'x-content-type-options': 'nosniff',
-    'accept-ranges': 'bytes',
-    etag: etagOf(one)
-  }
-}
-
-function etagOf({ integrity }: Package): string {
-  return `"${integrity}"`
-}
-
 /** What of that which decides an installation is not as the manifest has it. */
 function differences(signed: Package, found: ReleaseFields): string[] {
   const fields = ['name', 'version', 'dependencies', 'npm'] as const
@@ -178,44 +138,4 @@ export function parseFileVersion(name: string, file: string): Version {
 
 function notFound(name: string, file: string): NothingFoundError {
   return new NothingFoundError(`${name} has no ${file}`)
-}
-
-/** One range of bytes, both ends included. A form that is not understood is as none, as HTTP has it. */
-function parseRange(
-  header: string | undefined,
-  size: number
-): [from: number, to: number] | 'none' | undefined {
-  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? []
-  if (first === '' && last === '') return undefined
-  const [from, to] =
-    first === ''
-      ? [Math.max(0, size - Number(last)), size - 1]
-      : [Number(first), last === '' ? size - 1 : Math.min(Number(last), size - 1)]
-  return from > to || from >= size ? 'none' : [from, to]
-}
-
-async function* part(
-  pieces: AsyncIterable<Uint8Array>,
-  from: number,
-  to: number
-): AsyncGenerator<Uint8Array> {
-  let offset = 0
-  for await (const piece of pieces) {
-    const start = Math.max(0, from - offset)
-    const end = Math.min(piece.length, to + 1 - offset)
-    offset += piece.length
-    if (start < end) yield piece.subarray(start, end)
-    if (offset > to) return
-  }
-}
-
-async function* withFirst(
-  first: IteratorResult<Uint8Array>,
-  rest: AsyncIterator<Uint8Array>
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (let next = first; next.done !== true; next = await rest.next()) yield next.value
-  } finally {
-    await rest.return?.()
-  }
 }

@@ -4,6 +4,8 @@ import * as gateway from '../src/index.ts'
 it('exports these names and no others', () => {
   expect(Object.keys(gateway).sort()).toEqual([
     'BodyTooLargeError',
+    'DiskRefusedError',
+    'ForeignNameError',
     'GATEWAY_DEFAULTS',
     'HostRefusedError',
     'InvalidUploadError',
@@ -17,6 +19,8 @@ it('exports these names and no others', () => {
     'TooManyUploadsError',
     'UnauthorizedError',
     'UnsupportedError',
+    'UpstreamMismatchError',
+    'UpstreamUnavailableError',
     'gateway',
     'openTokens',
     'tokensFolder'

@@ -36,7 +36,11 @@ export interface Served extends LonePeer {
   readonly port: number
   readonly token: string
   readonly uploadDir: string
+  /** Where is kept what came from other registries. */
+  readonly upstreamDir: string
   ask(path: string, options?: Ask): Promise<Answer>
+  /** Nobody answers at its address any more. */
+  close(): Promise<void>
   /** As `ask`, with the token. */
   write(method: string, path: string, body?: Ask['body']): Promise<Answer>
   /** Publishes as npm does. */
@@ -73,7 +77,7 @@ export async function serve(init: Partial<GatewayInit> = {}): Promise<Served> {
   const tokensDir = join(home, 'tokens')
   const uploadDir = join(home, 'uploads')
   const { registry, clock } = peer
-  const served = gateway({ tokensDir, uploadDir, ...init })({
+  const served = gateway({ tokensDir, uploadDir, upstreamDir: join(home, 'upstream'), ...init })({
     registry,
     clock,
     logger: {
@@ -85,10 +89,13 @@ export async function serve(init: Partial<GatewayInit> = {}): Promise<Served> {
   await served.start()
   const server = createServer(served.handler)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(async () => {
-    await served.stop()
+  const close = async (): Promise<void> => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
+  }
+  onTestFinished(async () => {
+    await served.stop()
+    await close()
     await rm(home, { recursive: true, force: true })
   })
   const address = server.address()
@@ -104,7 +111,9 @@ export async function serve(init: Partial<GatewayInit> = {}): Promise<Served> {
     port,
     token,
     uploadDir,
+    upstreamDir: join(home, 'upstream'),
     ask,
+    close,
     write,
     publish(manifest, { tag = 'latest', entries = [], change } = {}) {
       const document = publicationOf(manifest, tarball(manifestEntry(manifest), ...entries), tag)
