@@ -223,7 +223,7 @@ export class StoredCatalogue implements Catalogue {
           const { at, checked } = entry
           result[at] = { status: update.add(checked, seenMs), id: checked.record.id }
           taken += 1
-        } while (performance.now() < endMs)
+        } while (performance.now() < endMs && !update.isLarge)
         return taken
       })
       await Promise.all([this.#db.backpressure(), this.#search.backpressure()])

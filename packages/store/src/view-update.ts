@@ -38,6 +38,9 @@ const STATEMENT = RECORD_KINDS.indexOf('statement')
 /** Packages of one name that are put in the search index again when that name is depended on more or less. */
 const MAX_NAMESAKES = 1000
 
+/** Names whose dependents change in one transaction, but for those of its last record: each may put packages in the index. */
+const MAX_DEPENDENCIES = 128
+
 const FIELDS = 'SELECT field, says FROM records WHERE package = ? AND kind = ?'
 
 /** A record that was checked, and may be stored. */
@@ -67,6 +70,8 @@ interface FoldedPackage {
   plain: boolean
   /** As the row has them. */
   readonly before: { latest: number | undefined; live: number; plain: boolean }
+  /** Of the release that stands for it in the row; absent until they are needed. */
+  dependenciesBefore?: Readonly<Record<string, string>>
   /** Its releases are to be looked at as a whole. */
   stale: boolean
   /** Other owners say more or less of it than before. */
@@ -89,6 +94,7 @@ export class ViewUpdate {
   readonly #change: number
   readonly #packages = new Map<string, FoldedPackage>()
   #nextPackage: number | undefined
+  #dependencies = 0
 
   /** What was stored, and what was taken away. */
   readonly inserted: Member[] = []
@@ -123,6 +129,11 @@ export class ViewUpdate {
       case 'attestation':
         return this.#addAttestation(record.attestation, checked, seenMs)
     }
+  }
+
+  /** There is enough for one transaction: `finish` has much to do. */
+  get isLarge(): boolean {
+    return this.#dependencies >= MAX_DEPENDENCIES
   }
 
   /** Takes a damaged record out. */
@@ -225,6 +236,9 @@ export class ViewUpdate {
     about.live += 1
     const fresh = { release, firstSeenMs: seenMs }
     about.latest = standingRelease([...standing, { number, version, payload, fresh }], facts)
+    if (about.latest?.number === number) {
+      this.#dependencies += namesIn(release.dependencies) + namesIn(this.#dependenciesBefore(about))
+    }
     return 'accepted'
   }
 
@@ -246,7 +260,10 @@ export class ViewUpdate {
     const says = Number(isSaying(fact))
     this.#insertAbout(about, { id, kind: 'statement', field, seq, says, told: true, seenMs, envelope })
     about.plain = false
-    if (isAboutStanding(fact)) about.stale = true
+    if (isAboutStanding(fact)) {
+      about.stale = true
+      this.#dependencies += namesIn(this.#dependenciesBefore(about))
+    }
     if (fact.field === 'unpublish') this.#unpin(about, fact.version)
     return 'accepted'
   }
@@ -413,8 +430,9 @@ export class ViewUpdate {
     }
   }
 
-  #countDependencies({ latest, before }: FoldedPackage, dependents: Map<string, number>): void {
-    const old = this.#dependenciesOf(before.latest)
+  #countDependencies(about: FoldedPackage, dependents: Map<string, number>): void {
+    const { latest } = about
+    const old = this.#dependenciesBefore(about)
     const fresh = latest?.fresh?.release.dependencies ?? this.#dependenciesOf(latest?.number)
     for (const [name, difference] of foldDependencies(old, fresh)) {
       dependents.set(name, (dependents.get(name) ?? 0) + difference)
@@ -439,6 +457,11 @@ export class ViewUpdate {
       this.changed.set(id, undefined)
       this.#db.run('UPDATE packages SET changed = ? WHERE id = ?', this.#change, id)
     }
+  }
+
+  #dependenciesBefore(about: FoldedPackage): Readonly<Record<string, string>> {
+    about.dependenciesBefore ??= this.#dependenciesOf(about.before.latest)
+    return about.dependenciesBefore
   }
 
   #dependenciesOf(number: number | undefined): Readonly<Record<string, string>> {
@@ -481,6 +504,10 @@ export class ViewUpdate {
     const row = this.#db.get(sql)
     return row === undefined ? 0 : integerOf(row, 'value')
   }
+}
+
+function namesIn(dependencies: Readonly<Record<string, string>>): number {
+  return Object.keys(dependencies).length
 }
 
 function storedPackage(owner: OwnerId, name: PackageName, row: Row): FoldedPackage {

@@ -302,3 +302,18 @@ it('orders releases totally, where SemVer does not', () => {
     })
   )
 })
+
+it('takes few releases of many dependencies in one transaction, so that the event loop has its turn', async () => {
+  const store = await runningStore()
+  const dependencies = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`library-${at}`, '*']))
+  const names = ['a', 'b', 'c', 'd'].map((name) => ({ name, dependencies }))
+  const without = names.map(({ name }) => ({ name, version: '2.0.0' }))
+  const { inception, releases } = await signedBy(0, ...names, ...without)
+  let transactions = 0
+  store.catalogue.onChange(() => transactions++)
+  await store.catalogue.ingest([inception, ...releases.slice(0, 4)])
+  expect(transactions).toBe(4)
+  // As much changes when they depend on nothing any more.
+  await store.catalogue.ingest(releases.slice(4))
+  expect(transactions).toBe(8)
+})
