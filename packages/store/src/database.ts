@@ -38,7 +38,7 @@ export class Database {
   readonly #onCorrupt: () => void
   readonly #statements = new Map<string, StatementSync>()
   #connection: DatabaseSync | undefined
-  /** Rows changed since the last checkpoint began, and those in the log. */
+  /** Rows changed since the last checkpoint began, and those before it that are still in the log. */
   #changedRows = 0
   #loggedRows = 0
   #checkpointing: Promise<void> | undefined
@@ -76,7 +76,8 @@ export class Database {
   /** Resolves when the log is short enough for more; to be awaited between transactions by whoever makes many. */
   async backpressure(): Promise<void> {
     // A checkpoint begins the log anew only when nothing was written meanwhile: two are enough unless others go on.
-    for (let attempt = 0; attempt < 2 && this.#loggedRows > MAX_LOGGED_ROWS; attempt++) {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (this.#loggedRows + this.#changedRows <= MAX_LOGGED_ROWS) return
       await this.#startCheckpoint()
     }
   }
