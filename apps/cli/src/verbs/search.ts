@@ -1,6 +1,7 @@
 import { UsageError } from '@registry/node'
 import {
   isRegistryError,
+  type Package,
   parseSearchText,
   type QueryOptions,
   SEARCH_SORTS,
@@ -101,7 +102,7 @@ function either(key: string, written: string | undefined, option: string | undef
 }
 
 function row({ package: found, score, peerCount, explanation }: SearchResult): Record<string, unknown> {
-  const { owner, name, version, description, deprecated } = found
+  const { owner, name, version, description, conflicted, deprecated, yanked } = found
   return {
     owner,
     name,
@@ -109,6 +110,8 @@ function row({ package: found, score, peerCount, explanation }: SearchResult): R
     description,
     score,
     peerCount,
+    ...(conflicted ? { conflicted } : {}),
+    ...(yanked === undefined ? {} : { yanked }),
     ...(deprecated === undefined ? {} : { deprecated }),
     ...(explanation === undefined ? {} : { explanation })
   }
@@ -132,17 +135,25 @@ function describe({ results, total, next, facets, completeness }: SearchPage): s
 function cells(results: readonly SearchResult[]): string[][] {
   const names = results.map(({ package: { name } }) => name)
   return results.map(({ package: found, score, peerCount }) => {
-    const { owner, name, version, description, deprecated } = found
+    const { owner, name, version, description } = found
     // A name that two owners have is shown as it must be written to mean one of them.
     const isShared = names.indexOf(name) !== names.lastIndexOf(name)
     return [
       isShared ? `@${owner}/${name}` : name,
-      deprecated === undefined ? version : `${version} (deprecated)`,
+      [version, ...warningsOf(found).map((warning) => `(${warning})`)].join(' '),
       score.toFixed(2),
       String(peerCount),
       description
     ]
   })
+}
+
+function warningsOf({ conflicted, yanked, deprecated }: Package): string[] {
+  return [
+    ...(conflicted ? ['conflicted'] : []),
+    ...(yanked === undefined ? [] : ['yanked']),
+    ...(deprecated === undefined ? [] : ['deprecated'])
+  ]
 }
 
 /** Of what a score is made, as a sum that can be checked. */

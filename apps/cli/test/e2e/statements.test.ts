@@ -95,6 +95,14 @@ describe('what an owner says', { timeout: 120_000 }, () => {
     const [after] = await place.json('show', 'kit', ...B)
     expect(after).toMatchObject({ version: '1.0.0', unpublished: ['0.1.0'], distTags: { latest: '1.0.0' } })
     expect(await place.refusal('get', 'kit@0.1.0', ...B)).toMatchObject({ exit: 3 })
+
+    await place.json('yank', 'kit@*', 'all bad', ...A)
+    await settle()
+    expect((await place.run('search', 'kit', ...B)).stdout).toMatch(/kit +1\.0\.0 \(yanked\) /)
+    const [found] = await place.json('search', 'kit', ...B)
+    expect(found).toMatchObject({ results: [{ name: 'kit', version: '1.0.0', yanked: 'all bad' }] })
+    await place.json('unyank', 'kit@*', ...A)
+    await settle()
   })
 
   it('is for its own packages only, and unpublishing is never by mistake', async () => {
