@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { signAttestation, signStatement } from '@registry/identity'
 import {
   type AbortOptions,
@@ -131,7 +132,14 @@ export class Statements {
       ...(severity === undefined ? {} : { severity }),
       ...(url === undefined ? {} : { url })
     })
-    const ids = await store.publish([owner.inception, await signAttestation(attestation, owner.signer)])
+    const isSaid = store.catalogue
+      .attestations(about.owner, about.name)
+      .some((record) =>
+        isDeepStrictEqual({ ...record.attestation, claimedAtMs: 0 }, { ...attestation, claimedAtMs: 0 })
+      )
+    const ids = isSaid
+      ? []
+      : await store.publish([owner.inception, await signAttestation(attestation, owner.signer)])
     const isOfAll = attestation.versions === '*'
     const concerned = isOfAll ? [] : fittingReleases(about, { range: attestation.versions })
     return { ids, owner: about.owner, name: about.name, versions: versionsOf(concerned) }

@@ -1,6 +1,6 @@
 import { signRelease } from '@registry/identity'
 import { describeContent, makeRelease, type ReleaseInput, seededBytes, seededOwner } from '@registry/testing'
-import type { OwnerIdentity, Package } from '@registry/types'
+import type { AttestationInput, OwnerIdentity, Package } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import { type LonePeer, lonePeer } from './lone-peer.ts'
 
@@ -279,6 +279,16 @@ describe('an attestation', () => {
       { claim: 'review', versions: '<2' }
     ])
     expect(peer.behaviour.calls.filter((call) => call === 'announce')).toHaveLength(3)
+  })
+
+  it('is not signed again where it says the same', async () => {
+    const peer = await lonePeer()
+    await arrive(peer, await seededOwner('ada'), { name: 'tool' })
+    const review: AttestationInput = { claim: 'review', text: 'fine' }
+    expect((await peer.registry.attest('tool', review)).ids).toHaveLength(1)
+    await peer.clock.advance(1000)
+    expect((await peer.registry.attest('tool', review)).ids).toEqual([])
+    expect((await peer.registry.attest('tool', { ...review, text: 'fine still' })).ids).not.toEqual([])
   })
 
   it('is about what there is', async () => {

@@ -291,6 +291,10 @@ export function parseAttestation(value: unknown): Attestation {
     claimedAtMs: parseCount(map.claimedAtMs, 'attestation.claimedAtMs')
   }
   const url = parseOptionalText(map.url, 'attestation.url', 1024)
+  // Others write it for people to follow.
+  if (url !== undefined && !/^https?:\/\//.test(url)) {
+    throw new InvalidValueError('attestation.url', 'must begin with "https://" or "http://"')
+  }
   if (url !== undefined) attestation.url = url
   if (map.severity !== undefined) {
     if (claim !== 'advisory') throw new InvalidValueError('attestation.severity', 'is for an advisory only')

@@ -248,7 +248,8 @@ describe('an attestation', () => {
     ['versions that are no range', { versions: 'all of them' }],
     ['a severity that is not known', { severity: 'fatal' }],
     ['a severity of what is no advisory', { claim: 'review' }],
-    ['a text of more than 16 KiB', { text: 'x'.repeat(16_385) }]
+    ['a text of more than 16 KiB', { text: 'x'.repeat(16_385) }],
+    ['an address that a browser would run', { url: 'javascript:alert(1)' }]
   ])('is refused with %s', (_, change) => {
     expect(codeOf(() => parseAttestation({ ...attestation, ...change }))).toBe('ERR_INVALID_VALUE')
   })
