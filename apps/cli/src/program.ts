@@ -24,6 +24,7 @@ import { syncVerb } from './verbs/sync.ts'
 import { tagVerb } from './verbs/tag.ts'
 import { unpublishVerb } from './verbs/unpublish.ts'
 import { validateVerb } from './verbs/validate.ts'
+import { verifyVerb } from './verbs/verify.ts'
 import { versionsVerb } from './verbs/versions.ts'
 import { unyankVerb, yankVerb } from './verbs/yank.ts'
 
@@ -70,6 +71,7 @@ export function createProgram(): Command {
     syncVerb(),
     ownerVerb(),
     loginVerb(),
+    verifyVerb(),
     configVerb(),
     doctorVerb()
   ]

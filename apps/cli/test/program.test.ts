@@ -60,7 +60,7 @@ describe('every verb', () => {
       ...['subscribe', 'tag set', 'tag rm', 'tag list', 'deprecate', 'undeprecate', 'yank', 'unyank'],
       ...['unpublish', 'readme', 'attest', 'catalogue export', 'catalogue import', 'catalogue verify'],
       ...['peers list', 'peers info', 'peers connect', 'peers disconnect', 'bootstrap', 'sync'],
-      ...['owner', 'login', 'config', 'doctor']
+      ...['owner', 'login', 'verify', 'config', 'doctor']
     ])
   })
 

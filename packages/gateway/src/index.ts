@@ -31,4 +31,5 @@ export {
   type GatewayInit,
   gateway
 } from './gateway.ts'
+export { parseNpmName } from './names.ts'
 export { openTokens, type TokenInfo, type Tokens, tokensFolder } from './tokens.ts'

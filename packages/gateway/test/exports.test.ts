@@ -23,6 +23,7 @@ it('exports these names and no others', () => {
     'UpstreamUnavailableError',
     'gateway',
     'openTokens',
+    'parseNpmName',
     'tokensFolder'
   ])
 })
