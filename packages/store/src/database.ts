@@ -17,13 +17,13 @@ export type Durability = 'process' | 'power'
 const BUSY_TIMEOUT_MS = 1000
 
 /** Rows changed between two checkpoints. */
-const CHECKPOINT_ROWS = 8192
+const CHECKPOINT_ROWS = 4096
 
 /** Rows in the log above which `backpressure` waits until it can be begun anew. */
-const MAX_LOGGED_ROWS = 32_768
+const MAX_LOGGED_ROWS = 16_384
 
-/** Of the log, for each row changed. */
-const BYTES_PER_ROW = 2500
+/** Of the log, for each row changed: about a page, since few rows of a transaction lie side by side. */
+const BYTES_PER_ROW = 4096
 
 /** Pages in the log above which a transaction does the checkpoint itself, should there be no other way. */
 const MAX_LOG_PAGES = 131_072
