@@ -60,7 +60,7 @@ describe('the init', () => {
   })
 
   it.each<CatalogueInit>([
-    { shardBits: 13 },
+    { shardBits: 9 },
     { shardBits: -1 },
     { shardBits: 0.5 },
     { shards: [] },

@@ -5,6 +5,7 @@ import {
   type CatalogueScope,
   InvalidValueError,
   isRegistryError,
+  PROTOCOL_LIMITS,
   type PushStatus,
   Query,
   type ReleaseKey,
@@ -53,7 +54,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const texts = fc.array(text, { maxLength: 8 })
 const counts = fc.maxSafeNat()
 const shards = fc
-  .nat(12)
+  .nat(PROTOCOL_LIMITS.maxShardBits)
   .chain((bits) => fc.record({ bits: fc.constant(bits), index: fc.nat(2 ** bits - 1) }))
 const scopes: fc.Arbitrary<CatalogueScope> = fc.oneof(
   fc.constant<CatalogueScope>({ kind: 'all' }),
@@ -109,7 +110,7 @@ const METHODS = [
     fc.oneof(
       fc.constantFrom({ mode: 'full' as const }, { mode: 'light' as const }),
       fc
-        .nat(12)
+        .nat(PROTOCOL_LIMITS.maxShardBits)
         .chain((bits) =>
           fc
             .uniqueArray(fc.nat(2 ** bits - 1), { maxLength: 50 })
@@ -477,7 +478,7 @@ describe('bounds', () => {
       RECONCILE,
       () =>
         HOLDS_CATALOGUE.encodeResult(
-          { mode: 'shards', bits: 12, shards: Array.from({ length: 4096 }, (_, index) => index) },
+          { mode: 'shards', bits: 8, shards: Array.from({ length: 256 }, (_, index) => index) },
           null
         )
     ],
@@ -518,7 +519,7 @@ describe('bounds', () => {
   it.each<[string, CatalogueScope]>([
     ['all', all],
     ['the owners', { kind: 'owners' }],
-    ['a shard', { kind: 'shard', bits: 12, index: 4095 }],
+    ['a shard', { kind: 'shard', bits: 8, index: 255 }],
     ['an owner', { kind: 'owner', owner: release.owner }]
   ])('says in at most 200 bytes that %s is equal, however long a stream has been used', (_, scope) => {
     const id = 2 ** 32 - 1

@@ -1,10 +1,17 @@
 import { SHORT_ID_BYTES, type Sketch, sketch, sketchDefaults } from '@registry/reconciliation'
-import type { CatalogueScope, CatalogueSummary, OwnerId, RecordKind } from '@registry/types'
+import {
+  type CatalogueScope,
+  type CatalogueSummary,
+  type OwnerId,
+  PROTOCOL_LIMITS,
+  type RecordKind
+} from '@registry/types'
 import { digestsIn, Fingerprint } from './fingerprint.ts'
 
-/** Kept at once, those used longest ago given up first. A peer may ask for any owner, and for the shards it is told of. */
+/** Kept at once, those used longest ago given up first. A peer may ask for any owner, and for shards of any size. */
 const MAX_OWNERS = 16
-const MAX_SHARDS = 256
+/** All by which a network may be cut, the scope of owners, and some of another size. */
+const MAX_SHARDS = 2 ** PROTOCOL_LIMITS.maxShardBits + 64
 
 /** Enough for the 2,900 differences that are told apart from it; who differs more takes a snapshot. */
 const MIN_CAPACITY = 4096

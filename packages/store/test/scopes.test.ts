@@ -7,6 +7,7 @@ import { makeAttestation, makeRelease, makeStatement, seededOwner } from '@regis
 import {
   type CatalogueScope,
   type CatalogueSketch,
+  PROTOCOL_LIMITS,
   RECORD_KINDS,
   type RecordId,
   type RegistryStore,
@@ -15,7 +16,7 @@ import {
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Fingerprint } from '../src/fingerprint.ts'
-import { isInScope, type Membership } from '../src/live-scopes.ts'
+import { isInScope, LiveScopes, type Membership } from '../src/live-scopes.ts'
 import { placeOf } from '../src/place.ts'
 import { recordKeyOf } from '../src/record-key.ts'
 import { flipped, runningStore } from './folder-store.ts'
@@ -46,7 +47,7 @@ beforeAll(async () => {
     ...[0, 1, 2].flatMap((bits) =>
       Array.from({ length: 2 ** bits }, (_, index): CatalogueScope => ({ kind: 'shard', bits, index }))
     ),
-    { kind: 'shard', bits: 12, index: placeOf(makeRelease().name) >>> 20 },
+    { kind: 'shard', bits: 8, index: placeOf(makeRelease().name) >>> 24 },
     ...owners.map(({ id }): CatalogueScope => ({ kind: 'owner', owner: id }))
   ]
 })
@@ -260,4 +261,18 @@ describe('a snapshot', () => {
     expect(rest.records.map(hexOf).sort()).toEqual(left.sort())
     expect(rest.next).toBeUndefined()
   })
+})
+
+it('makes the sketch of a shard but once, into however many shards a network is cut', () => {
+  let made = 0
+  const live = new LiveScopes(() => {
+    made++
+    return []
+  })
+  const bits = PROTOCOL_LIMITS.maxShardBits
+  for (let round = 0; round < 2; round++) {
+    live.get({ kind: 'owners' })
+    for (let index = 0; index < 2 ** bits; index++) live.get({ kind: 'shard', bits, index })
+  }
+  expect(made).toBe(1 + 2 ** bits)
 })

@@ -14,6 +14,9 @@ export const PROTOCOL_LIMITS: {
   chunkBytes: 1024 * 1024,
   /** One tarball. */
   maxPackageBytes: 512 * 1024 * 1024,
-  /** The catalogue is cut into at most 2^12 shards. */
-  maxShardBits: 12
+  /**
+   * The catalogue is cut into at most 2^8 shards: of so many a peer keeps sketches, and each is dense enough among all
+   * records to be read in their order.
+   */
+  maxShardBits: 8
 })
