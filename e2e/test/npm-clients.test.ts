@@ -415,6 +415,32 @@ describe('what npm is asked besides', () => {
   })
 })
 
+describe('what was installed', () => {
+  it('is what its owners signed, as long as nobody changes it', async () => {
+    const { folder } = await install('npm-11', app({ branch: '1', [`@${owner}/by-npm-11`]: '1' }))
+    const verify = async (
+      path = folder
+    ): Promise<{ code: number | null; answer: Record<string, unknown> }> => {
+      const { code, stdout } = await third().registry('verify', path, '--json')
+      return { code, answer: JSON.parse(stdout.split('\n')[0] ?? '') }
+    }
+    expect(await verify()).toMatchObject({ code: 0, answer: { signed: 3, unknown: 0, faults: [] } })
+    expect((await verify(join(folder, 'package-lock.json'))).code).toBe(0)
+    await writeFile(join(folder, 'node_modules/leaf/index.js'), 'evil()')
+    expect(await verify()).toMatchObject({
+      code: 1,
+      answer: { signed: 2, faults: [{ name: 'leaf', outcome: 'changed files', files: ['index.js'] }] }
+    })
+    const lock = await readFile(join(folder, 'package-lock.json'), 'utf8')
+    await writeFile(
+      join(folder, 'package-lock.json'),
+      lock.replaceAll(/sha512-[^"]{10}/g, 'sha512-AAAAAAAAAA')
+    )
+    const another = await verify(join(folder, 'package-lock.json'))
+    expect(another).toMatchObject({ code: 1, answer: { signed: 0 } })
+  })
+})
+
 describe('logging in', () => {
   it('is by a page, on which the token is shown that only the user of the peer can make', async () => {
     const client = await npmClient('npm-11', { folder: join(home, 'stranger'), registry: first().http })
