@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { pause } from '@registry/timing'
 import {
   type Clock,
   formatPackageReference,
@@ -7,6 +8,7 @@ import {
   type OwnerId,
   type P2PRegistry,
   type PackageName,
+  type PackageUpdate,
   PROTOCOL_LIMITS,
   parseMap,
   parseText,
@@ -126,6 +128,9 @@ export function gateway(init: GatewayInit): (components: GatewayComponents) => G
   return (components) => new NpmGateway(init, components)
 }
 
+/** So many pieces of news within so long are a flood. */
+const FLOOD_NEWS = 200
+const FLOOD_PAUSE_MS = 1000
 /** Of a body that is no document of a package. */
 const MAX_SMALL_BODY_BYTES = 64 * 1024
 const MAX_AUDIT_BYTES = 16 * 1024 ** 2
@@ -191,20 +196,43 @@ class NpmGateway implements Gateway {
     following?.ended.abort()
     this.#upstreams.stop()
     await following?.done
-    this.#documents.clear()
+    this.#forgetAll()
   }
 
   readonly handler: RequestListener = (request, response) => void this.#handle(request, response)
 
-  /** News of a package makes its documents stale. Without news they are made anew after a while all the same. */
+  /**
+   * News of a package makes what is known of it stale. Of a flood of news, as in a first synchronisation, most is passed over:
+   * then all is stale at once, and the news is taken up again a little later.
+   */
   async #follow(signal: AbortSignal): Promise<void> {
     try {
-      for await (const { package: one } of this.#registry.subscribe({ kind: 'all' }, { signal })) {
-        this.#forget(one.name)
+      for (let isFirst = true; !signal.aborted; isFirst = false) {
+        const news = this.#registry.subscribe({ kind: 'all' }, { signal })
+        if (!isFirst) this.#forgetAll()
+        if (!(await this.#hear(news))) return
+        await pause(this.#clock, FLOOD_PAUSE_MS, signal)
       }
     } catch (error) {
       if (!signal.aborted && !isRegistryError(error, 'ERR_NOT_RUNNING')) this.#warn('news broke off', error)
     }
+  }
+
+  /** True when it is a flood, false when there is no more. */
+  async #hear(news: AsyncIterable<PackageUpdate>): Promise<boolean> {
+    let count = 0
+    let sinceMs = this.#clock.now()
+    for await (const { package: one } of news) {
+      this.#forget(one.name)
+      count++
+      const nowMs = this.#clock.now()
+      if (nowMs - sinceMs >= FLOOD_PAUSE_MS) {
+        count = 0
+        sinceMs = nowMs
+      }
+      if (count >= FLOOD_NEWS) return true
+    }
+    return false
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -420,6 +448,12 @@ class NpmGateway implements Gateway {
     this.#documents.forget(name)
     this.#tarballs.forget(name)
     this.#lists.names.forget(name)
+  }
+
+  #forgetAll(): void {
+    this.#documents.clear()
+    this.#tarballs.clear()
+    this.#lists.names.clear()
   }
 
   async #search(call: Call): Promise<void> {

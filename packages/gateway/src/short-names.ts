@@ -38,6 +38,10 @@ export class ShortNames {
     this.#meanings.delete(name)
   }
 
+  clear(): void {
+    this.#meanings.clear()
+  }
+
   async #meaning(name: PackageName): Promise<OwnerId | undefined> {
     const knownAtMs = this.#clock.now()
     const known = this.#meanings.get(name)

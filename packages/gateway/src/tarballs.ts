@@ -71,6 +71,10 @@ export class Tarballs {
     }
   }
 
+  clear(): void {
+    this.#resolved.clear()
+  }
+
   async #fetch(reference: string, signal: AbortSignal): Promise<FetchedPackage | undefined> {
     const nowMs = this.#clock.now()
     const known = this.#resolved.get(reference)

@@ -165,6 +165,21 @@ describe('the document of a package', () => {
     expect(Object.keys((await ask('/example')).json.versions).sort()).toEqual(['1.0.0', '2.0.0'])
   })
 
+  it('changes also in a flood of news, of which most is passed over', async () => {
+    const { arrive, ask, clock } = await serve({ documentMaxAgeMs: 1_000_000 })
+    const other = await seededOwner('other')
+    await arrive(other, MANIFEST)
+    await ask('/example')
+    for (let number = 0; number < 210; number++)
+      await arrive(other, { name: `flood-${number}`, version: '1.0.0' })
+    await arrive(other, { ...MANIFEST, version: '2.0.0' })
+    await ask('/flood-209')
+    await clock.advance(1000)
+    expect(Object.keys((await ask('/example')).json.versions).sort()).toEqual(['1.0.0', '2.0.0'])
+    await arrive(other, { ...MANIFEST, version: '3.0.0' })
+    expect(Object.keys((await ask('/example')).json.versions)).toHaveLength(3)
+  })
+
   it('leaves out what its owner took back, what was signed twice, and what npm cannot install', async () => {
     const { arrive, publish, registry, ask } = await serve()
     await publish(MANIFEST)
