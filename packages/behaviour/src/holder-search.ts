@@ -17,6 +17,7 @@ import {
 import { isForgery } from './policy/acceptance.ts'
 import { holdsName, shardOf } from './policy/holdings.ts'
 import type { PeerConduct } from './policy/peer-score.ts'
+import { searchHolders } from './policy/search-holders.ts'
 import { shardKey } from './shard-key.ts'
 
 export interface HolderSearchInit {
@@ -49,6 +50,8 @@ export interface HolderSearch {
 
 /** Holders asked for one question. */
 const MAX_ASKED = 3
+/** And for one that all shards may answer, where so many are needed to keep them all. */
+const MAX_ASKED_FOR_ALL = 8
 /** The share of the time for all that the others still have when one has answered. */
 const GRACE_SHARE = 0.2
 
@@ -62,10 +65,7 @@ export function holderSearch(init: HolderSearchInit): (components: HolderSearchC
     return {
       search: (query, options) =>
         askHolders(components, init.timeoutMs, {
-          // Those who keep everything before those who keep a part of it.
-          connected: holders()
-            .filter(({ holds }) => holds.mode !== 'light')
-            .sort((a, b) => Number(b.holds.mode === 'full') - Number(a.holds.mode === 'full')),
+          connected: searchHolders(holders(), { least: MAX_ASKED, most: MAX_ASKED_FOR_ALL }),
           key: shardKey(init.network, { bits: init.shardBits, index: searches++ % 2 ** init.shardBits }),
           ask: async (peerId, asking) =>
             (await protocol.searchPackages(peerId, query, asking)).flatMap(({ envelopes }) => envelopes),
@@ -73,7 +73,9 @@ export function holderSearch(init: HolderSearchInit): (components: HolderSearchC
         }),
       lookup: (name, owner, options) =>
         askHolders(components, init.timeoutMs, {
-          connected: holders().filter(({ holds }) => holdsName(holds, name)),
+          connected: holders()
+            .filter(({ holds }) => holdsName(holds, name))
+            .slice(0, MAX_ASKED),
           key: shardKey(init.network, { bits: init.shardBits, index: shardOf(name, init.shardBits) }),
           ask: (peerId, asking) => protocol.lookupName(peerId, name, owner, asking),
           ...options
@@ -104,7 +106,7 @@ async function askHolders(
     if (answers.answered > 0) first.resolve()
   }
   const askSome = async (asking: AbortSignal): Promise<void> => {
-    await Promise.all(connected.slice(0, MAX_ASKED).map(({ peerId }) => askOne(peerId, asking)))
+    await Promise.all(connected.map(({ peerId }) => askOne(peerId, asking)))
     if (answers.answered > 0) return
     const found: Array<Promise<void>> = []
     for await (const peerId of findProviders(key, { signal: asking })) {
