@@ -41,6 +41,8 @@ export interface ProtocolHandlersComponents {
   onGiven: (peerId: PeerIdText) => void
 }
 
+/** Releases of one version that an answer has. */
+const MAX_RIVALS = 2
 /** Hits of one answer, where that is fewer than the protocol's. */
 const MAX_HITS = 50
 /** Owners of one name that an answer tells of. */
@@ -80,10 +82,10 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
 
   return {
     async getPackage(_from, { owner, name, version }) {
-      // Of a conflicted version there are two, and both are told: they are the proof.
+      // Of a conflicted version there are two or more. Two are told: they are the proof.
       const releases = catalogue.releases(owner, name, version)
       if (releases.length === 0) return undefined
-      return envelopesOf([catalogue.ownerRecord(owner), ...releases.map(({ id }) => id)])
+      return envelopesOf([catalogue.ownerRecord(owner), ...releases.slice(0, MAX_RIVALS).map(({ id }) => id)])
     },
 
     async lookupName(_from, name, owner) {

@@ -82,6 +82,19 @@ describe('a look-up by name', () => {
   })
 })
 
+it('tells two of however many releases an owner signs for one version, which prove it', async () => {
+  const { handlers, catalogue } = inProcessPeer()
+  const signed = await Promise.all(
+    Array.from({ length: 5 }, (_, number) => signedRelease({ description: `Number ${number}` }))
+  )
+  await catalogue.ingest(signed.flatMap(({ records }) => records))
+  const [one] = signed.map(({ release }) => release)
+  const answer = one === undefined ? undefined : await handlers.getPackage(from, one)
+  const found = await taken(answer ?? [])
+  expect(found.counts().releases).toBe(2)
+  expect(found.packages({ limit: 1 })).toMatchObject([{ conflicted: true }])
+})
+
 it('answers a search with what holds of each hit', async () => {
   const { handlers } = await filled()
   const hits = await handlers.searchPackages(from, new Query(['package']))

@@ -82,6 +82,27 @@ describe('a peer that keeps no catalogue', () => {
     expect(await subject.take(from, [records[1]])).toMatchObject({ verdict: 'ignore' })
   })
 
+  it('gives others their turn while it checks much', async () => {
+    const { subject } = intake({ mode: 'light' })
+    const some = await Promise.all(
+      Array.from(
+        { length: 40 },
+        async (_, number) => (await signedRelease({ version: `1.0.${number}` })).records
+      )
+    )
+    let turns = 0
+    let ended = false
+    const turn = (): void => {
+      turns++
+      if (!ended) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const { outcomes } = await subject.take(from, some.flat())
+    ended = true
+    expect(outcomes).toHaveLength(80)
+    expect(turns).toBeGreaterThanOrEqual(4)
+  })
+
   it('keeps what is said of the packages that it has', async () => {
     const { catalogue, subject } = intake({ mode: 'light' })
     const { owner, release, records } = await signedRelease()
