@@ -92,7 +92,7 @@ async function receive(
   let coming: Promise<SnapshotPage> | undefined = ask(transfer.after)
   while (coming !== undefined) {
     const { records, next }: SnapshotPage = await coming
-    if (!order.goesOn(records) || (next !== undefined && records.length === 0)) {
+    if (!order.goesOn(records) || (next !== undefined && !isPlaceOfLast(next, records))) {
       throw ledger.limitReached('snapshot')
     }
     coming = next === undefined ? undefined : ask(next)
@@ -109,6 +109,12 @@ async function receive(
   if (!fromStart) return
   ledger.refuse(orphans)
   if (!isCutShort && listed < claimed / 2) throw ledger.limitReached('snapshot')
+}
+
+/** As far as can be told of records that are not read yet. */
+function isPlaceOfLast({ digest }: SnapshotCursor, records: readonly Uint8Array[]): boolean {
+  const last = records.at(-1)
+  return last !== undefined && Buffer.compare(recordDigest(last), digest) === 0
 }
 
 /** The order in which the records of a snapshot come, so that none can come twice. */

@@ -563,6 +563,18 @@ describe('a peer that lies', () => {
       }
     ],
     [
+      'that leads past what it has not told, so that the next peer would be asked for nothing',
+      ({ handlers, catalogue }) => {
+        handlers.snapshot = async (_from, { scope, after }) =>
+          after === undefined
+            ? {
+                ...catalogue.snapshot({ scope, maxBytes: 64 * 1024 }),
+                next: { kind: 'attestation', digest: new Uint8Array(32).fill(0xff) }
+              }
+            : { records: [] }
+      }
+    ],
+    [
       'in no order',
       ({ handlers, catalogue }) => {
         handlers.snapshot = async (_from, { scope }) => {
@@ -590,6 +602,10 @@ describe('a peer that lies', () => {
     lie(b)
     await expect(a.sync(b)).rejects.toMatchObject(blamed('snapshot'))
     expect(b.asked.length).toBeLessThan(10)
+    // What it said of where to go on is not believed either.
+    const honest = inProcessPeer({ catalogue: rich })
+    expect(await a.sync(honest)).toMatchObject({ equal: true })
+    expect(honest.asked.filter((method) => method === 'compare').length).toBeLessThan(3)
   })
 
   it('with a snapshot of what nobody can check is left', async () => {
