@@ -46,8 +46,8 @@ const MAX_CACHED_OWNERS = 1024
 const SLICE_MS = 3
 
 /** Checked together, and a part is stored while so many others are being checked. */
-const PART_RECORDS = 64
-const PARTS_AHEAD = 8
+const PART_RECORDS = 32
+const PARTS_AHEAD = 16
 
 const REFUSALS = ['ERR_INVALID_RECORD', 'ERR_BAD_SIGNATURE', 'ERR_OWNER_UNKNOWN'] as const
 
