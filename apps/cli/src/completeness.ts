@@ -15,14 +15,14 @@ export function completenessText({
     case 'behind':
       return `Perhaps not complete: ${agreeing} of ${plural(compared, 'peer')} had an equal catalogue; what others have more is on its way.`
     case 'alone':
-      return `Complete as far as this peer knows: there is no peer to compare with; ${when(comparedAtMs)}.`
+      return `Not known to be complete: there is no peer to compare with; ${when(comparedAtMs)}.`
     case 'partial':
       return `This peer holds a part of the catalogue; ${plural(askedHolders, 'holder')} of it answered as well.`
   }
 }
 
 function when(comparedAtMs: number | null): string {
-  return comparedAtMs === null ? 'never compared yet' : `last compared ${ago(comparedAtMs)}`
+  return comparedAtMs === null ? 'not compared since this peer started' : `last compared ${ago(comparedAtMs)}`
 }
 
 /** How far a synchronisation is. */

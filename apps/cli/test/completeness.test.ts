@@ -23,10 +23,10 @@ describe('what an answer is complete against', () => {
     expect(sentences).toEqual([
       'Complete: the catalogue is equal to that of 2 peers, last compared 5 s ago.',
       'Perhaps not complete: 2 of 3 peers had an equal catalogue; what others have more is on its way.',
-      'Complete as far as this peer knows: there is no peer to compare with; last compared 5 s ago.',
+      'Not known to be complete: there is no peer to compare with; last compared 5 s ago.',
       'This peer holds a part of the catalogue; 1 holder of it answered as well.'
     ])
-    expect(completenessText({ ...base, state: 'alone' })).toContain('; never compared yet.')
+    expect(completenessText({ ...base, state: 'alone' })).toContain('; not compared since this peer started.')
   })
 })
 

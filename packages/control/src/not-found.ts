@@ -27,9 +27,11 @@ export async function notFoundError(
   const reference = parsePackageReference(text)
   const { name, owner }: PackageReference = reference
   const named = formatPackageReference(owner === undefined ? { name } : { name, owner })
-  const versions = (await registry.listVersions(named, options)).map(({ version, yanked }) =>
+  const texts = (await registry.listVersions(named, options)).map(({ version, yanked }) =>
     yanked === undefined ? version : `${version} (yanked)`
   )
+  // A conflicted version has two releases.
+  const versions = [...new Set(texts)]
   if (versions.length > 0) {
     const more = versions.length > MAX_VERSIONS ? [`and ${versions.length - MAX_VERSIONS} more`] : []
     return new NotFoundError(text, { versions: [...versions.slice(0, MAX_VERSIONS), ...more] })

@@ -87,7 +87,7 @@ export function anyStatement(owner: OwnerId): fc.Arbitrary<Statement> {
 
 export function anyAttestation(owner: OwnerId): fc.Arbitrary<Attestation> {
   const said = fc.record(
-    { text, versions: range, claimedAtMs: count, url: fc.webUrl() },
+    { text: text.map((said) => `Said: ${said}`), versions: range, claimedAtMs: count, url: fc.webUrl() },
     { requiredKeys: ['text', 'versions', 'claimedAtMs'] }
   )
   const claim = fc.oneof(

@@ -173,6 +173,8 @@ export interface AttestationRecord {
 
 const MAX_TEXT = 16 * 1024
 const MAX_REASON = 1024
+/** Control characters, separators of lines and of paragraphs, and what changes the direction of a text. */
+const UNSEEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
 
 /** @throws {InvalidValueError} ERR_INVALID_VALUE */
 export function parseEnvelope(value: unknown): Envelope {
@@ -287,7 +289,7 @@ export function parseAttestation(value: unknown): Attestation {
     name: parsePackageName(map.name),
     claim,
     versions: parseVersionRange(map.versions, 'attestation.versions'),
-    text: parseText(map.text, 'attestation.text', MAX_TEXT),
+    text: parseAttestationText(map.text, 'attestation.text'),
     claimedAtMs: parseCount(map.claimedAtMs, 'attestation.claimedAtMs')
   }
   const url = parseOptionalText(map.url, 'attestation.url', 1024)
@@ -303,8 +305,21 @@ export function parseAttestation(value: unknown): Attestation {
   return attestation
 }
 
+/** Of one line, without what would make a terminal or a page show something else: controls and changes of direction. */
 function parseReason(value: unknown, field: string): string {
-  return parseText(value, field, MAX_REASON)
+  const text = parseText(value, field, MAX_REASON)
+  if (UNSEEN.test(text)) throw new InvalidValueError(field, 'must not have control characters or line breaks')
+  return text
+}
+
+/** As a reason, and longer; it may have line breaks and tabs. */
+function parseAttestationText(value: unknown, field: string): string {
+  const text = parseText(value, field, MAX_TEXT)
+  if (text.trim() === '') throw new InvalidValueError(field, 'must say something')
+  if (UNSEEN.test(text.replace(/[\n\t]/g, ''))) {
+    throw new InvalidValueError(field, 'must not have control characters')
+  }
+  return text
 }
 
 const shortText = (item: unknown, field: string): string => parseText(item, field, 256)

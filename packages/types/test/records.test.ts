@@ -213,6 +213,8 @@ describe('a statement', () => {
     ['a tag that reads as a range', { fact: { field: 'dist-tag', tag: '1.x', version: null } }],
     ['a tag with a space', { fact: { field: 'dist-tag', tag: 'a b', version: null } }],
     ['an unpublish that is taken back', { fact: { field: 'unpublish', version: '1.0.0', reason: null } }],
+    ['a message with a line break', { fact: { field: 'deprecation', version: '1.0.0', message: 'a\nb' } }],
+    ['a reason that turns its direction', { fact: { field: 'yank', version: '1.0.0', reason: 'a\u202eb' } }],
     ['a readme of more than 1 MiB', { fact: { field: 'readme', content: { ...README, size: 1_048_577 } } }],
     ['a yank of a range', { fact: { field: 'yank', version: '^1.0.0', reason: '' } }],
     [
@@ -232,7 +234,7 @@ describe('an attestation', () => {
     claim: 'advisory',
     versions: '<2.0.0',
     severity: 'high',
-    text: 'Reads beyond the end',
+    text: 'Reads beyond the end:\n\t1. by one',
     url: 'https://advisories.example/1',
     claimedAtMs: 5
   }
@@ -248,6 +250,8 @@ describe('an attestation', () => {
     ['versions that are no range', { versions: 'all of them' }],
     ['a severity that is not known', { severity: 'fatal' }],
     ['a severity of what is no advisory', { claim: 'review' }],
+    ['a text that says nothing', { text: ' \n' }],
+    ['a text with an escape sequence', { text: 'safe\u001b[2K' }],
     ['a text of more than 16 KiB', { text: 'x'.repeat(16_385) }],
     ['an address that a browser would run', { url: 'javascript:alert(1)' }]
   ])('is refused with %s', (_, change) => {
