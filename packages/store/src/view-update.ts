@@ -4,6 +4,7 @@ import {
   type CatalogueCounts,
   type OwnerId,
   type PackageName,
+  PROTOCOL_LIMITS,
   parsePackageName,
   parseVersion,
   RECORD_KINDS,
@@ -218,11 +219,17 @@ export class ViewUpdate {
     payload: string,
     { envelope, record: { id } }: CheckedEnvelope,
     seenMs: number
-  ): 'accepted' | 'known' {
+  ): 'accepted' | 'known' | 'superseded' {
     const about = this.#package(release)
     const { version } = release
-    const rows = about.known ? this.#rows(about.id, RELEASE, version) : []
+    let rows = about.known ? this.#rows(about.id, RELEASE, version) : []
     if (rows.some((row) => idOf(row) === id)) return 'known'
+    if (rows.length >= PROTOCOL_LIMITS.maxReleasesPerVersion) {
+      const greatest = rows.map(idOf).reduce((a, b) => (smallerId(a, b) === a ? b : a))
+      if (id > greatest) return 'superseded'
+      this.#remove({ id: greatest, kind: 'release', owner: about.owner, place: about.place })
+      rows = rows.filter((row) => idOf(row) !== greatest)
+    }
     const twin = rows.find((row) => this.#payloadOf(row) === payload)
     const number = this.#insertAbout(about, {
       ...{ id, kind: 'release', field: version, seq: null, says: null, told: twin === undefined, envelope },

@@ -17,6 +17,7 @@ import {
   type PackageName,
   type PackageState,
   type PackageUpdateType,
+  PROTOCOL_LIMITS,
   type Query,
   RECORD_KINDS,
   type RecordId,
@@ -117,7 +118,7 @@ export class MemoryCatalogue implements Catalogue {
     this.#owners.set(owner, { document, ids })
   }
 
-  /** False for a statement that does not hold. */
+  /** False for a statement that does not hold, and for a release of a version that has enough of them. */
   #addToPackage(record: Exclude<VerifiedRecord, { kind: 'owner' }>, stored: StoredRecord): boolean {
     const { owner, name } = subjectOf(record)
     const known = this.#packages.get(packageKey(owner, name))
@@ -125,16 +126,21 @@ export class MemoryCatalogue implements Catalogue {
     let type: PackageUpdateType = 'Attested'
     if (record.kind === 'release') {
       const { version } = record.release
-      const rivals = about.releases.filter(({ release }) => release.version === version)
-      const payload = hash('sha256', decodeEnvelope(stored.bytes).payload)
-      const same = rivals.find((rival) => rival.payload === payload)
-      if (same !== undefined) {
-        // The same release in another envelope: nothing new but perhaps the record that stands for it.
-        if (record.id < same.id) same.id = record.id
-        return true
+      let rivals = about.releases.filter(({ release }) => release.version === version)
+      if (rivals.length >= PROTOCOL_LIMITS.maxReleasesPerVersion) {
+        const greatest = rivals.reduce((a, b) => (a.id > b.id ? a : b))
+        if (record.id > greatest.id) return false
+        this.#drop(greatest.id)
+        about.releases = about.releases.filter((release) => release !== greatest)
+        rivals = rivals.filter((release) => release !== greatest)
       }
+      const payload = hash('sha256', decodeEnvelope(stored.bytes).payload)
+      const twin = rivals.find((rival) => rival.payload === payload)
       type = rivals.length > 0 ? 'Conflicted' : about.releases.length > 0 ? 'NewVersion' : 'NewPackage'
-      about.releases.push({ id: record.id, release: record.release, firstSeenMs: stored.seenMs, payload })
+      const firstSeenMs = twin?.firstSeenMs ?? stored.seenMs
+      about.releases.push({ id: record.id, release: record.release, firstSeenMs, payload })
+      // The same release in another envelope is nothing new.
+      if (twin !== undefined) return true
     } else if (record.kind === 'statement') {
       const { fact, seq } = record.statement
       const field = statementField(fact)

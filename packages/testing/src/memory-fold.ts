@@ -11,6 +11,7 @@ import {
 
 /** What is known of one package: the records themselves, of each field the statement that holds. */
 export interface PackageRecords {
+  /** One for each envelope: those with one payload are one release. */
   releases: Array<{ id: RecordId; release: Release; firstSeenMs: number; payload: string }>
   /** By field. */
   statements: Map<string, { id: RecordId; seq: number; fact: StatementFact }>
@@ -19,7 +20,10 @@ export interface PackageRecords {
 
 /** Newest version first, and total: `1.0.0+1` and `1.0.0+01` have no order in SemVer. */
 export function releasesOf({ releases, statements }: PackageRecords): ReleaseRecord[] {
-  const sorted = releases.toSorted((a, b) => {
+  const smallest = releases.filter(
+    ({ id, payload }) => !releases.some((other) => other.payload === payload && other.id < id)
+  )
+  const sorted = smallest.toSorted((a, b) => {
     const [first, second] = [a.release.version, b.release.version]
     return compareVersions(second, first) || (b.payload > a.payload ? 1 : -1)
   })
@@ -29,7 +33,7 @@ export function releasesOf({ releases, statements }: PackageRecords): ReleaseRec
       id,
       release,
       firstSeenMs,
-      conflicted: releases.filter((other) => other.release.version === version).length > 1,
+      conflicted: smallest.filter((other) => other.release.version === version).length > 1,
       unpublished: statements.has(`unpublish ${version}`)
     }
     const deprecation = statements.get(`deprecation ${version}`)?.fact

@@ -5,6 +5,7 @@ export const PROTOCOL_LIMITS: {
   readonly chunkBytes: number
   readonly maxPackageBytes: number
   readonly maxShardBits: number
+  readonly maxReleasesPerVersion: number
 } = Object.freeze({
   /** One signed record, envelope included. */
   maxRecordBytes: 64 * 1024,
@@ -18,5 +19,7 @@ export const PROTOCOL_LIMITS: {
    * The catalogue is cut into at most 2^8 shards: of so many a peer keeps sketches, and each is dense enough among all
    * records to be read in their order.
    */
-  maxShardBits: 8
+  maxShardBits: 8,
+  /** Of the records of one version, more than one of which is a conflict: those with the smallest IDs are kept. */
+  maxReleasesPerVersion: 16
 })

@@ -9,7 +9,7 @@ import type { AttestationRecord, RecordKind, ReleaseRecord } from './records.ts'
 export type IngestOutcome =
   | { status: 'accepted'; id: RecordId }
   | { status: 'known'; id: RecordId }
-  /** A statement, and another of its field holds. Not stored. */
+  /** A statement, and another of its field holds; or a release of a version that has more than enough. Not stored. */
   | { status: 'superseded'; id: RecordId }
   /** Not stored. `error.retryable` says whether the same bytes may pass later, as when their owner becomes known. */
   | { status: 'refused'; error: RegistryError }

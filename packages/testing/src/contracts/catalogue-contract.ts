@@ -6,6 +6,7 @@ import {
   type OwnerId,
   type OwnerIdentity,
   type PackageName,
+  PROTOCOL_LIMITS,
   parsePackageName,
   parseVersion,
   Query,
@@ -229,6 +230,34 @@ export function catalogueContract({ name, create }: Contract<CatalogueSubject>):
         )
       }
       expect(catalogue.releases(seededOwnerId('nobody'), packageName, parseVersion('1.0.0'))).toEqual([])
+    })
+
+    it('keeps of too many releases of one version those with the smallest IDs, in any order', async () => {
+      const many = PROTOCOL_LIMITS.maxReleasesPerVersion + 4
+      const all = await Promise.all(
+        Array.from({ length: many }, (_, index) => signed({ description: `The one numbered ${index}` }))
+      )
+      const envelopes = all.map(({ envelope }) => envelope)
+      const kept = envelopes.map(recordIdOf).sort().slice(0, PROTOCOL_LIMITS.maxReleasesPerVersion)
+      for (const order of [envelopes, envelopes.toReversed()]) {
+        await using subject = await create()
+        const { catalogue } = subject
+        const { owner, packageName } = await ingestAll(catalogue, [{ version: '1.1.0' }])
+        for (const envelope of order) await catalogue.ingest([envelope])
+        const releases = catalogue.releases(owner.id, packageName)
+        const ids = releases.filter(({ release }) => release.version === '1.0.0').map(({ id }) => id)
+        expect(ids.toSorted()).toEqual(kept)
+        expect(
+          envelopes
+            .map(recordIdOf)
+            .filter((id) => catalogue.has(id))
+            .sort()
+        ).toEqual(kept)
+        expect(catalogue.summary().records).toBe(2 + kept.length)
+        expect(catalogue.counts().releases).toBe(1 + kept.length)
+        const [late = new Uint8Array()] = envelopes.filter((one) => !kept.includes(recordIdOf(one)))
+        expect(await catalogue.ingest([late])).toEqual([{ status: 'superseded', id: recordIdOf(late) }])
+      }
     })
 
     it('keeps packages of the same name and different owners apart', async () => {
