@@ -152,7 +152,7 @@ describe('the quality of a package', () => {
     const attest = async (
       seed: string | number,
       claim: 'review' | 'rebuild' | 'block',
-      text = ''
+      text = 'So it is'
     ): Promise<void> => {
       await catalogue.ingest([await attested(seed, { owner: seededOwnerId(0), claim, text })])
     }
