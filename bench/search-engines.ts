@@ -172,7 +172,11 @@ function flexSearch(): SearchEngine {
       }
     },
     flushed: () => undefined,
-    search: (text, limit) => ({ packages: index.search(text, { limit, suggest: true }).map(Number) }),
+    search: (text, limit) => {
+      // After updates it answers some searches with nothing at all, whatever its types say.
+      const found: Array<string | number> | undefined = index.search(text, { limit, suggest: true })
+      return { packages: (found ?? []).map(Number) }
+    },
     close: () => undefined
   }
 }
