@@ -21,6 +21,7 @@ export {
   VerificationFailedError,
   VersionExistsError
 } from './errors.ts'
+export { Fingerprint } from './fingerprint.ts'
 export {
   REGISTRY_STORE_DEFAULTS,
   type RegistryStoreComponents,

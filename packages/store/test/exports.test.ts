@@ -5,6 +5,7 @@ it('exports exactly this', () => {
   expect(Object.keys(store).sort()).toEqual([
     'CorruptBlobError',
     'DataDirInUseError',
+    'Fingerprint',
     'HashMismatchError',
     'NewerSchemaError',
     'NotStoredError',

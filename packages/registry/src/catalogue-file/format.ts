@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import * as buffer from '@ipld/car/buffer-writer'
 import { decode, encode } from '@ipld/dag-cbor'
+import { Fingerprint } from '@registry/store'
 import { InvalidValueError, parseBytes, parseCount, parseMap } from '@registry/types'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
@@ -59,11 +60,9 @@ export function parseRoot(bytes: Uint8Array): CatalogueRoot {
   }
 }
 
-const FINGERPRINT_DOMAIN = Buffer.from('p2p-registry/fingerprint/1\0')
-
-/** Counts records and sums them up as `docs/protocol` defines the fingerprint of a set: modulo 2^256, a hash of each digest. */
+/** Counts records and takes the fingerprint of the set of them. */
 export class RecordSum {
-  #sum = 0n
+  readonly #fingerprint = new Fingerprint()
   #records = 0
 
   get records(): number {
@@ -71,13 +70,11 @@ export class RecordSum {
   }
 
   add({ cid }: Block): void {
-    const digest = hash('sha256', Buffer.concat([FINGERPRINT_DOMAIN, cid.multihash.digest]))
-    this.#sum = BigInt.asUintN(256, this.#sum + BigInt(`0x${digest}`))
+    this.#fingerprint.add(cid.multihash.digest)
     this.#records++
   }
 
   root(): CatalogueRoot {
-    const fingerprint = Buffer.from(this.#sum.toString(16).padStart(64, '0'), 'hex')
-    return { records: this.#records, fingerprint }
+    return { records: this.#records, fingerprint: this.#fingerprint.bytes() }
   }
 }
