@@ -244,7 +244,7 @@ describe('a tree of dependencies', () => {
     const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
     expect(lock.packages['node_modules/leaf']).toMatchObject({
       version: '1.1.0',
-      resolved: `${third().http}/leaf/-/leaf-1.1.0.tgz`,
+      resolved: `${third().http}/@${owner}/leaf/-/leaf-1.1.0.tgz`,
       integrity: expect.stringMatching(/^sha512-/)
     })
     await rm(join(folder, 'node_modules'), { recursive: true })

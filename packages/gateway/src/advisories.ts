@@ -9,7 +9,7 @@ import {
 } from '@registry/types'
 import semver from 'semver'
 import { InvalidUploadError } from './errors.ts'
-import { parseNpmName } from './names.ts'
+import { type ProjectNames, referenceIn } from './project-names.ts'
 
 /** Packages of one audit. */
 const MAX_PACKAGES = 50_000
@@ -41,10 +41,13 @@ export class Advisories {
   }
 
   /** Of the packages that are installed, those with a warning about one of the versions. */
-  async of(installed: Installed, baseUrl: string): Promise<Map<string, Advisory[]>> {
+  async of(
+    installed: Installed,
+    { names, baseUrl }: { names: ProjectNames; baseUrl: string }
+  ): Promise<Map<string, Advisory[]>> {
     const found = new Map<string, Advisory[]>()
     for (const [name, versions] of installed) {
-      const advisories = (await this.#attestations(name))
+      const advisories = (await this.#attestations(names, name))
         .filter((record) => this.#isHeard(record) && concerns(record, versions))
         .map((record) => advisoryOf(record, `${baseUrl}/${name}`))
       if (advisories.length > 0) found.set(name, advisories)
@@ -57,9 +60,10 @@ export class Advisories {
     return isWarning && (issuer === this.#registry.owner || issuer === owner || this.#advisors.has(issuer))
   }
 
-  async #attestations(name: string): Promise<AttestationRecord[]> {
+  async #attestations(names: ProjectNames, name: string): Promise<AttestationRecord[]> {
     try {
-      return (await this.#registry.details(formatPackageReference(parseNpmName(name))))?.attestations ?? []
+      const reference = formatPackageReference(referenceIn(names, name))
+      return (await this.#registry.details(reference))?.attestations ?? []
     } catch (error) {
       // Of a name that is none, or whose package nobody knows, there is nothing to say.
       if (isRegistryError(error, 'ERR_INVALID_NAME') || isRegistryError(error, 'ERR_AMBIGUOUS_NAME'))

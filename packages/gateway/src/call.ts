@@ -3,12 +3,15 @@ import type { RegistryError } from '@registry/types'
 import type { CachedDocument } from './document-cache.ts'
 import { MethodRefusedError } from './errors.ts'
 import { httpStatusOf } from './http-status.ts'
+import type { ProjectNames } from './project-names.ts'
 
 /** One request that has passed the guard. */
 export interface Call {
   request: IncomingMessage
   response: ServerResponse
   query: URLSearchParams
+  /** Of the project that asks. */
+  names: ProjectNames
   /** The address under which the caller knows this registry, without a slash at its end. */
   baseUrl: string
   /** Aborts when the caller goes away. */

@@ -91,7 +91,13 @@ export function versionDocument(
     ...(form === 'full' ? { _id: `${name}@${version}`, ...about(one), _npmUser: accountOf(one.owner) } : {}),
     ...(Object.keys(one.dependencies).length === 0 ? {} : { dependencies: one.dependencies }),
     ...npm,
-    dist: { shasum, tarball: `${baseUrl}/${tarballPath(name, version)}`, fileCount, unpackedSize, integrity }
+    dist: {
+      shasum,
+      tarball: `${baseUrl}/${tarballPath(one.owner, one.name, version)}`,
+      fileCount,
+      unpackedSize,
+      integrity
+    }
   }
   if (optionalPeers !== undefined) {
     document.peerDependenciesMeta = Object.fromEntries(

@@ -32,6 +32,7 @@ import {
   DiskRefusedError,
   ForeignNameError,
   InternalError,
+  NameTakenError,
   NothingFoundError,
   TooManyUploadsError,
   UnauthorizedError,
@@ -42,6 +43,7 @@ import { readJsonBody } from './json-body.ts'
 import { countDownloads, listChanges, listPackages } from './listing.ts'
 import { LOGIN_PAGE_POLICY, Logins, loginPage } from './login.ts'
 import { parseNpmName } from './names.ts'
+import { referenceIn, splitProjectNames } from './project-names.ts'
 import { parseRoute, type Route } from './route.ts'
 import { npmSearch, parseNpmSearch } from './search.ts'
 import { ShortNames } from './short-names.ts'
@@ -243,8 +245,16 @@ class NpmGateway implements Gateway {
     try {
       const baseUrl = checkedBaseUrl(request, this.#publicUrl)
       const [path = '', query = ''] = split(request.url ?? '/')
-      const call = { request, response, baseUrl, query: new URLSearchParams(query), signal: abort.signal }
-      await this.#answer(call, parseRoute(path))
+      const { names, path: rest } = splitProjectNames(path)
+      const call = {
+        request,
+        response,
+        baseUrl,
+        query: new URLSearchParams(query),
+        names,
+        signal: abort.signal
+      }
+      await this.#answer(call, parseRoute(rest))
     } catch (error) {
       this.#fail({ request, response }, error)
       // What is left of the body would else stand before the answer.
@@ -253,7 +263,7 @@ class NpmGateway implements Gateway {
   }
 
   async #answer(call: Call, route: Route): Promise<void> {
-    const origin = 'name' in route ? this.#upstreams.of(route.name) : undefined
+    const origin = 'name' in route ? this.#originOf(call, route.name) : undefined
     if (origin !== undefined && 'name' in route) {
       if (call.request.method !== 'GET' && call.request.method !== 'HEAD') {
         throw new ForeignNameError(route.name, origin.url)
@@ -348,10 +358,17 @@ class NpmGateway implements Gateway {
     }
   }
 
+  /** The other registry that a name comes from. What a project says is an owner's comes from the peers. */
+  #originOf({ names }: Call, name: string): { upstream: Upstream; url: string } | undefined {
+    const origin = this.#upstreams.of(name)
+    return origin === undefined || referenceIn(names, name).owner !== undefined ? undefined : origin
+  }
+
   async #sendPackage(call: Call, name: string): Promise<void> {
     const form = documentForm(call.request.headers.accept)
-    const document = await this.#documents.get(`${form} ${call.baseUrl} ${name}`, async () => {
-      const details = await this.#registry.details(formatPackageReference(parseNpmName(name)))
+    const reference = formatPackageReference(referenceIn(call.names, name))
+    const document = await this.#documents.get(`${form} ${call.baseUrl} ${name} ${reference}`, async () => {
+      const details = await this.#registry.details(reference)
       if (details === undefined) return undefined
       const rendered = renderDocument(form, { name, details, baseUrl: call.baseUrl })
       if (rendered === undefined) throw nothingInstallable(name, details.package.id)
@@ -363,15 +380,22 @@ class NpmGateway implements Gateway {
 
   /** Of one version, or of what a tag names. */
   async #sendVersion(call: Call, name: string, version: string): Promise<void> {
-    const reference = `${formatPackageReference(parseNpmName(name))}@${version}`
+    const reference = `${formatPackageReference(referenceIn(call.names, name))}@${version}`
     const one = await this.#registry.metadata(reference)
     if (one === undefined) throw new NothingFoundError(`There is no ${name}@${version}`)
     if (one.npm === undefined) throw nothingInstallable(name, one.id)
     sendJson(call, 200, versionDocument('full', one, name, call.baseUrl), { 'cache-control': 'no-cache' })
   }
 
-  async #publish(call: Call, name: string): Promise<void> {
+  /** Whoever may change what this owner's package of a name is. @throws ERR_UNAUTHORIZED, ERR_NAME_TAKEN */
+  async #authorizeFor(call: Call, name: string): Promise<void> {
     await this.#authorize(call)
+    const { name: meant, owner = this.#registry.owner } = referenceIn(call.names, name)
+    if (owner !== this.#registry.owner) throw new NameTakenError(meant, `@${owner}`)
+  }
+
+  async #publish(call: Call, name: string): Promise<void> {
+    await this.#authorizeFor(call, name)
     const { uploadDir: folder, maxPackageBytes: maxBytes, maxDocumentBytes, maxUploads } = this.#init
     if (this.#uploads >= maxUploads) throw new TooManyUploadsError(maxUploads)
     this.#uploads++
@@ -380,7 +404,7 @@ class NpmGateway implements Gateway {
         if (upload.tarball === undefined) {
           await this.#changed(name, this.#writes.change(name, upload.document, call.baseUrl, false))
         } else {
-          await this.#changed(name, this.#writes.publish(name, upload, call.signal))
+          await this.#changed(name, this.#writes.publish(name, upload, call))
         }
       })
     } finally {
@@ -390,20 +414,20 @@ class NpmGateway implements Gateway {
   }
 
   async #change(call: Call, name: string, isRevision: boolean): Promise<void> {
-    await this.#authorize(call)
+    await this.#authorizeFor(call, name)
     const document = await readJsonBody(call.request, this.#init.maxDocumentBytes)
     await this.#changed(name, this.#writes.change(name, document, call.baseUrl, isRevision))
     sendJson(call, 201, { ok: true, id: name })
   }
 
   async #unpublish(call: Call, name: string, revision: string): Promise<void> {
-    await this.#authorize(call)
+    await this.#authorizeFor(call, name)
     await this.#changed(name, this.#writes.unpublishAll(name, revision, call.baseUrl))
     sendJson(call, 200, { ok: true })
   }
 
   async #deleteTarball(call: Call, name: string, file: string): Promise<void> {
-    await this.#authorize(call)
+    await this.#authorizeFor(call, name)
     await this.#changed(name, this.#writes.removeTarball(name, parseFileVersion(name, file)))
     sendJson(call, 200, { ok: true })
   }
@@ -412,14 +436,14 @@ class NpmGateway implements Gateway {
     if (tag === undefined) {
       return byMethod(call, {
         GET: async () => {
-          const details = await this.#registry.details(formatPackageReference(parseNpmName(name)))
+          const details = await this.#registry.details(formatPackageReference(referenceIn(call.names, name)))
           if (details === undefined) throw unknownPackage(name)
           sendJson(call, 200, details.distTags)
         }
       })
     }
     const put = async (): Promise<void> => {
-      await this.#authorize(call)
+      await this.#authorizeFor(call, name)
       const version = await readJsonBody(call.request, MAX_SMALL_BODY_BYTES)
       await this.#changed(name, this.#writes.tag(name, tag, version))
       sendJson(call, 201, { ok: true })
@@ -428,7 +452,7 @@ class NpmGateway implements Gateway {
       PUT: put,
       POST: put,
       DELETE: async () => {
-        await this.#authorize(call)
+        await this.#authorizeFor(call, name)
         await this.#changed(name, this.#writes.untag(name, tag))
         sendJson(call, 200, { ok: true })
       }
@@ -465,7 +489,7 @@ class NpmGateway implements Gateway {
   async #audit(call: Call, form: 'bulk' | 'tree'): Promise<void> {
     const body = await readJsonBody(call.request, MAX_AUDIT_BYTES)
     const installed = form === 'bulk' ? parseBulk(body) : parseTree(body)
-    const { found, silent } = await this.#audited(installed, call.baseUrl)
+    const { found, silent } = await this.#audited(call, installed)
     // npm shows this to whoever runs it.
     const headers =
       silent.length === 0 ? {} : { 'npm-notice': `No warnings could be had of ${silent.join(', ')}` }
@@ -474,13 +498,13 @@ class NpmGateway implements Gateway {
 
   /** Each name is asked about where it comes from. Who did not answer is silent: an installation does not wait for it. */
   async #audited(
-    installed: Installed,
-    baseUrl: string
+    call: Call,
+    installed: Installed
   ): Promise<{ found: Map<string, readonly Advisory[]>; silent: string[] }> {
     const own = new Map<string, ReadonlySet<string>>()
     const foreign = new Map<string, { upstream: Upstream; names: Record<string, string[]> }>()
     for (const [name, versions] of installed) {
-      const origin = this.#upstreams.of(name)
+      const origin = this.#originOf(call, name)
       if (origin === undefined) {
         own.set(name, versions)
         continue
@@ -489,7 +513,7 @@ class NpmGateway implements Gateway {
       asked.names[name] = [...versions]
       foreign.set(origin.url, asked)
     }
-    const found: Map<string, readonly Advisory[]> = await this.#advisories.of(own, baseUrl)
+    const found: Map<string, readonly Advisory[]> = await this.#advisories.of(own, call)
     const silent: string[] = []
     for (const [url, { upstream, names }] of foreign) {
       try {
@@ -509,13 +533,16 @@ class NpmGateway implements Gateway {
   }
 
   async #downloads(call: Call, name: string): Promise<void> {
-    const counted = await countDownloads(this.#registry, formatPackageReference(parseNpmName(name)))
+    const counted = await countDownloads(
+      this.#registry,
+      formatPackageReference(referenceIn(call.names, name))
+    )
     if (counted === undefined) throw unknownPackage(name)
     sendJson(call, 200, { ...counted, package: name })
   }
 
   async #aboutOwner(call: Call, name: string, about: (owner: OwnerId) => object): Promise<void> {
-    const one = await this.#registry.metadata(formatPackageReference(parseNpmName(name)))
+    const one = await this.#registry.metadata(formatPackageReference(referenceIn(call.names, name)))
     if (one === undefined) throw unknownPackage(name)
     sendJson(call, 200, about(one.owner))
   }

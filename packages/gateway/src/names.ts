@@ -34,8 +34,12 @@ export function exactReference(reference: PackageReference, version: string): st
   )
 }
 
-/** The last part of the address of a tarball: the name without its scope, and the version. */
-export function tarballPath(npmName: string, version: Version): string {
+/**
+ * Where the tarball of a version is, whatever name it was asked for by: a lockfile that has this address means this owner's
+ * package on every peer.
+ */
+export function tarballPath(owner: OwnerId, name: PackageName, version: Version): string {
+  const npmName = ownedNpmName(owner, name)
   return `${npmName}/-/${unscoped(npmName)}-${version}.tgz`
 }
 

@@ -12,7 +12,8 @@ import {
 import type { Call } from './call.ts'
 import { sendContent, sendHead } from './content.ts'
 import { ManifestMismatchError, NothingFoundError } from './errors.ts'
-import { exactReference, parseNpmName, versionInFile } from './names.ts'
+import { exactReference, versionInFile } from './names.ts'
+import { referenceIn } from './project-names.ts'
 
 export interface TarballsInit {
   /** What a name means is looked up again after this time, though no news of its package came. */
@@ -53,7 +54,7 @@ export class Tarballs {
    */
   async send(call: Call, name: string, file: string): Promise<void> {
     const { request, signal } = call
-    const reference = exactReference(parseNpmName(name), parseFileVersion(name, file))
+    const reference = exactReference(referenceIn(call.names, name), parseFileVersion(name, file))
     if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
       const known = await this.#registry.metadata(reference)
       if (known === undefined) throw notFound(name, file)

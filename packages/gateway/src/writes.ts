@@ -23,6 +23,7 @@ import {
   UnsupportedError
 } from './errors.ts'
 import { parseNpmName } from './names.ts'
+import type { ProjectNames } from './project-names.ts'
 import type { Upload, UploadedTarball } from './upload.ts'
 
 const MAX_TAGS = 64
@@ -37,10 +38,15 @@ export class Writes {
   }
 
   /** A document with a tarball attached: a new version. */
-  async publish(npmName: string, upload: Upload, signal: AbortSignal): Promise<PublishReceipt> {
+  async publish(
+    npmName: string,
+    upload: Upload,
+    { names, signal }: { names: ProjectNames; signal: AbortSignal }
+  ): Promise<PublishReceipt> {
     const wanted = parsePublication(npmName, upload)
     const own = this.#own(npmName)
-    await this.#refuseTaken(npmName)
+    // A project that says whose the name is knows of the others.
+    if (!names.has(wanted.name)) await this.#refuseTaken(npmName)
     const before = await this.#registry.details(own)
     const standing = before?.distTags.latest
     // Who publishes under another tag does not want it to become the latest by being the newest.
@@ -205,7 +211,7 @@ export class Writes {
 }
 
 interface Publication {
-  name: string
+  name: PackageName
   version: Version
   tags: string[]
   tarball: UploadedTarball

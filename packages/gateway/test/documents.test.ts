@@ -27,7 +27,7 @@ const MANIFEST = {
 
 describe('the document of a package', () => {
   it('has in short all that an installation needs', async () => {
-    const { publish, ask, url } = await serve()
+    const { publish, ask, registry, url } = await serve()
     expect((await publish(MANIFEST)).status).toBe(201)
     const answer = await ask('/example', { headers: ABBREVIATED })
     expect(answer.status).toBe(200)
@@ -54,7 +54,7 @@ describe('the document of a package', () => {
         cpu: ['x64'],
         hasInstallScript: true,
         dist: {
-          tarball: `${url}/example/-/example-1.0.0.tgz`,
+          tarball: `${url}/@${registry.owner}/example/-/example-1.0.0.tgz`,
           integrity: expect.stringMatching(/^sha512-/),
           shasum: expect.stringMatching(/^[0-9a-f]{40}$/),
           fileCount: 1,
@@ -96,11 +96,13 @@ describe('the document of a package', () => {
   it.each(['/@scope%2fname', '/@scope%2Fname', '/@scope/name', '/%40scope%2fname'])(
     'is found as %s',
     async (path) => {
-      const { publish, ask, url } = await serve()
+      const { publish, ask, registry, url } = await serve()
       await publish({ name: '@scope/name', version: '1.0.0' })
       const { json } = await ask(path, { headers: ABBREVIATED })
       expect(json.name).toBe('@scope/name')
-      expect(json.versions['1.0.0'].dist.tarball).toBe(`${url}/@scope/name/-/name-1.0.0.tgz`)
+      expect(json.versions['1.0.0'].dist.tarball).toBe(
+        `${url}/@${registry.owner}/scope__name/-/scope__name-1.0.0.tgz`
+      )
     }
   )
 

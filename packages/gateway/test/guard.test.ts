@@ -14,19 +14,21 @@ describe('who may ask', () => {
   it.each(['localhost', '127.0.0.1:1', '[::1]:4873', 'LOCALHOST:4873'])(
     'takes %s for itself, and writes addresses of tarballs with it',
     async (host) => {
-      const { ask, publish } = await serve()
+      const { ask, publish, registry } = await serve()
       await publish({ name: 'a', version: '1.0.0' })
       const { json } = await ask('/a', { headers: { host } })
-      expect(json.versions['1.0.0'].dist.tarball).toBe(`http://${host}/a/-/a-1.0.0.tgz`)
+      expect(json.versions['1.0.0'].dist.tarball).toBe(`http://${host}/@${registry.owner}/a/-/a-1.0.0.tgz`)
     }
   )
 
   it('goes by its public address where it has one', async () => {
-    const { ask, publish } = await serve({ publicUrl: 'https://packages.example.org/npm/' })
+    const { ask, publish, registry } = await serve({ publicUrl: 'https://packages.example.org/npm/' })
     await publish({ name: 'a', version: '1.0.0' })
     for (const headers of [{ host: 'packages.example.org' }, {}]) {
       const { json } = await ask('/a', { headers })
-      expect(json.versions['1.0.0'].dist.tarball).toBe('https://packages.example.org/npm/a/-/a-1.0.0.tgz')
+      expect(json.versions['1.0.0'].dist.tarball).toBe(
+        `https://packages.example.org/npm/@${registry.owner}/a/-/a-1.0.0.tgz`
+      )
     }
     const headers = { host: 'packages.example.org', origin: 'https://packages.example.org' }
     expect((await ask('/-/ping', { headers })).status).toBe(200)

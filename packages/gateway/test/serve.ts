@@ -58,6 +58,8 @@ export interface Manifest {
 export interface PublicationOptions {
   tag?: string
   entries?: readonly RawEntry[]
+  /** Stands before the path. */
+  prefix?: string
   /** Changes the document before it is sent. */
   change?: (document: Publication) => void
 }
@@ -115,10 +117,10 @@ export async function serve(init: Partial<GatewayInit> = {}): Promise<Served> {
     ask,
     close,
     write,
-    publish(manifest, { tag = 'latest', entries = [], change } = {}) {
+    publish(manifest, { tag = 'latest', entries = [], prefix = '', change } = {}) {
       const document = publicationOf(manifest, tarball(manifestEntry(manifest), ...entries), tag)
       change?.(document)
-      return write('PUT', `/${manifest.name.replace('/', '%2f')}`, document)
+      return write('PUT', `${prefix}/${manifest.name.replace('/', '%2f')}`, document)
     },
     async arrive(
       owner,
