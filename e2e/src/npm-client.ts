@@ -17,6 +17,8 @@ export interface NpmHome {
   folder: string
   /** `http://127.0.0.1:PORT` */
   registry: string
+  /** Stands behind it, as `/~/kit=OWNER`. */
+  prefix?: string
   /** To publish. */
   token?: string
 }
@@ -40,7 +42,8 @@ export const NPM_CLIENTS: readonly NpmClientName[] = PROGRAMS.map(([name]) => na
 /** Makes a client that knows no registry but this one. */
 export async function npmClient(name: NpmClientName, home: NpmHome): Promise<NpmClient> {
   const [, family, script] = PROGRAMS.find((program) => program[0] === name) ?? PROGRAMS[0]
-  const { folder, registry, token } = home
+  const { folder, token } = home
+  const registry = `${home.registry}${home.prefix ?? ''}`
   await mkdir(folder, { recursive: true })
   const npmrc = join(folder, '.npmrc')
   const auth = token === undefined ? '' : `${registry.replace(/^http:/, '')}/:_authToken=${token}\n`

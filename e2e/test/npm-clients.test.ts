@@ -8,7 +8,7 @@ import { type ControlClient, controlClient, readControlFile } from '@registry/co
 import { packPackage } from '@registry/registry'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NPM_CLIENTS, type NpmClient, type NpmClientName, npmClient } from '../src/npm-client.ts'
-import { type PeerProcess, startPeer } from '../src/peer.ts'
+import { type PeerProcess, registry, startPeer } from '../src/peer.ts'
 import { type Ended, runOk } from '../src/process.ts'
 
 let home: string
@@ -156,6 +156,12 @@ const app = (
   'package.json': { name: 'app', version: '1.0.0', private: true, dependencies, ...more }
 })
 
+/** To install what the lockfile says, and nothing else. */
+function frozen({ family }: NpmClient): string[] {
+  if (family === 'npm') return ['ci']
+  return ['install', family === 'yarn-4' ? '--immutable' : '--frozen-lockfile']
+}
+
 /** What a package in `node_modules` says of itself when it is required. */
 async function said(folder: string, name: string): Promise<string> {
   return (
@@ -260,8 +266,7 @@ describe('a tree of dependencies', () => {
     async (name) => {
       const { client, folder } = await install(name, app({ branch: '1' }))
       await rm(join(folder, 'node_modules'), { recursive: true })
-      const frozen = client.family === 'yarn-4' ? '--immutable' : '--frozen-lockfile'
-      await ok(client, ['install', frozen], folder)
+      await ok(client, frozen(client), folder)
       expect(await said(folder, 'branch')).toBe('branch@1.0.0')
     }
   )
@@ -506,6 +511,70 @@ describe('a name that two owners have', () => {
     if (client.family === 'npm') expect(ended.stderr).toContain(`@${owner}/twice`)
     await ok(client, [add, `@${owner}/twice`], folder)
     expect(await said(folder, `@${owner}/twice`)).toBe('twice@1.0.0')
+  })
+})
+
+describe('a project that says whose a name is', () => {
+  let mine: string
+  let lock: string
+
+  beforeAll(async () => {
+    await publishAll({ name: 'shared', version: '1.0.0' })
+    const other = await folderOf(sourceOf({ name: 'shared', version: '2.0.0' }))
+    const { path } = await packPackage(other)
+    await (await controlOf(third())).publish(createReadStream(path))
+    await rm(dirname(path), { recursive: true })
+    mine = String((await third().json('status'))[0]?.owner)
+    lock = `shared@${mine}`
+  }, 60_000)
+
+  /** The settings of a project, as `registry pin --project` leaves them. */
+  async function project(client: NpmClient, names: string, dependencies: object): Promise<string> {
+    const folder = await folderOf({
+      'package.json': { name: 'app', version: '1.0.0', private: true, dependencies },
+      ...(client.family === 'yarn-4' ? { 'yarn.lock': '', '.yarnrc.yml': '' } : {})
+    })
+    for (const name of names.split(',')) {
+      const [key = '', value = ''] = name.split('@')
+      const at = ['--data-dir', third().dataDir]
+      await registry(['pin', key, value, '--project', ...at], { cwd: folder })
+    }
+    return folder
+  }
+
+  it.for(NPM_CLIENTS)('gets that one with %s, and its lockfile needs no names', async (name) => {
+    const client = await installer(name)
+    const folder = await project(client, lock, { shared: '*' })
+    await ok(client, ['install'], folder)
+    expect(await said(folder, 'shared')).toBe('shared@2.0.0')
+    await rm(join(folder, 'node_modules'), { recursive: true })
+    // pnpm 12 asks for the documents of what a lockfile names, to hold its policies against them.
+    const settings = name === 'pnpm-12' ? [] : ['.npmrc', '.yarnrc.yml']
+    for (const file of settings) await rm(join(folder, file), { force: true })
+    const again = await npmClient(name, { folder: join(home, 'locked', name), registry: third().http })
+    await ok(again, frozen(again), folder)
+    expect(await said(folder, 'shared')).toBe('shared@2.0.0')
+  })
+
+  it.for(NPM_CLIENTS)('is published to by %s', async (name) => {
+    const client = await npmClient(name, {
+      folder: join(home, 'project-publisher', name),
+      registry: first().http,
+      prefix: `/~/shared@${owner}`,
+      token
+    })
+    const ended = await publish(client, { name: `under-${name}`, version: '1.0.0' })
+    expect(ended.code, ended.stderr).toBe(0)
+  })
+
+  it('is published to with what a login writes in its folder', async () => {
+    const npm = await npmClient('npm-11', { folder: join(home, 'project-login'), registry: first().http })
+    const folder = await folderOf(sourceOf({ name: 'under-login', version: '1.0.0' }))
+    const at = ['--data-dir', first().dataDir]
+    await registry(['pin', 'shared', owner, '--project', ...at], { cwd: folder })
+    expect((await npm.run(['publish'], folder)).stderr).toContain('ENEEDAUTH')
+    await registry(['login', '--npmrc', join(home, 'project-login', '.npmrc'), ...at], { cwd: folder })
+    await ok(npm, ['publish'], folder)
   })
 })
 

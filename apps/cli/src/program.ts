@@ -4,14 +4,18 @@ import { attestVerb } from './verbs/attest.ts'
 import { bootstrapVerb } from './verbs/bootstrap.ts'
 import { catalogueVerb } from './verbs/catalogue.ts'
 import { configVerb } from './verbs/config.ts'
+import { curateVerb } from './verbs/curate.ts'
 import { deprecateVerb, undeprecateVerb } from './verbs/deprecate.ts'
 import { doctorVerb } from './verbs/doctor.ts'
+import { domainVerb } from './verbs/domain.ts'
+import { followingVerb, followVerb, unfollowVerb } from './verbs/follow.ts'
 import { getVerb } from './verbs/get.ts'
 import { initVerb } from './verbs/init.ts'
 import { listVerb } from './verbs/list.ts'
 import { loginVerb } from './verbs/login.ts'
 import { ownerVerb } from './verbs/owner.ts'
 import { peersVerb } from './verbs/peers.ts'
+import { namesVerb, pinVerb, unpinVerb } from './verbs/pin.ts'
 import { publishVerb } from './verbs/publish.ts'
 import { readmeVerb } from './verbs/readme.ts'
 import { searchVerb } from './verbs/search.ts'
@@ -65,6 +69,14 @@ export function createProgram(): Command {
     unpublishVerb(),
     readmeVerb(),
     attestVerb(),
+    pinVerb(),
+    unpinVerb(),
+    namesVerb(),
+    followVerb(),
+    unfollowVerb(),
+    followingVerb(),
+    curateVerb(),
+    domainVerb(),
     catalogueVerb(),
     peersVerb(),
     bootstrapVerb(),

@@ -58,7 +58,9 @@ describe('every verb', () => {
         'list'
       ],
       ...['subscribe', 'tag set', 'tag rm', 'tag list', 'deprecate', 'undeprecate', 'yank', 'unyank'],
-      ...['unpublish', 'readme', 'attest', 'catalogue export', 'catalogue import', 'catalogue verify'],
+      ...['unpublish', 'readme', 'attest', 'pin', 'unpin', 'names', 'follow', 'unfollow', 'following'],
+      ...['curate', 'domain claim', 'domain release', 'domain check'],
+      ...['catalogue export', 'catalogue import', 'catalogue verify'],
       ...['peers list', 'peers info', 'peers connect', 'peers disconnect', 'bootstrap', 'sync'],
       ...['owner', 'login', 'verify', 'config', 'doctor']
     ])

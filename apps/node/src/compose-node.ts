@@ -28,7 +28,7 @@ export function defaultNodeConfig(): P2PConfig {
   return {
     ...defaultConfig(),
     http: { ...HTTP_DEFAULTS },
-    gateway: { advisors: [...GATEWAY_DEFAULTS.advisors], origins: [...GATEWAY_DEFAULTS.origins] }
+    gateway: { origins: [...GATEWAY_DEFAULTS.origins] }
   }
 }
 

@@ -60,6 +60,10 @@ export interface CatalogueConfig {
   holdersTimeoutMs: number
 }
 
+export interface NamesConfig {
+  dnsServers: string[]
+}
+
 export interface StorageConfig {
   quotaBytes: number
 }
@@ -76,7 +80,6 @@ export interface HttpConfig {
 
 export interface GatewayConfig {
   publicUrl?: string
-  advisors: string[]
   origins: string[]
 }
 
@@ -89,6 +92,7 @@ export interface P2PConfig {
   gossipsub: GossipsubConfig
   sync: SyncConfig
   catalogue: CatalogueConfig
+  names: NamesConfig
   storage: StorageConfig
   limits: LimitsConfig
   http: HttpConfig

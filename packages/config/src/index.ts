@@ -14,6 +14,7 @@ export type {
   GossipsubConfig,
   HttpConfig,
   LimitsConfig,
+  NamesConfig,
   NetworkConfig,
   NetworkProtocol,
   P2PConfig,

@@ -1,4 +1,5 @@
-import { isOwnerId, PROTOCOL_LIMITS } from '@registry/types'
+import { isIPv4, isIPv6 } from 'node:net'
+import { PROTOCOL_LIMITS } from '@registry/types'
 import { z } from 'zod'
 import type { BootstrapNode, P2PConfig } from './config.ts'
 
@@ -69,7 +70,14 @@ const originRule = text(1024).regex(/^\s*\S+\s+(peers|https?:\/\/\S+)\s*$/, {
   error: 'must be a pattern and "peers" or an address, such as "@acme/* peers"'
 })
 
-const owner = text(128).refine(isOwnerId, { error: 'must be the ID of an owner, without "@"' })
+const dnsServer = text(64).refine(
+  (value) => {
+    const [, v4 = '', v6 = '', port = '53'] =
+      /^(?:([\d.]+)|\[([\da-fA-F:.]+)\])(?::(\d{1,5}))?$/.exec(value) ?? []
+    return isIPv6(value) || ((isIPv4(v4) || isIPv6(v6)) && Number(port) <= 65535)
+  },
+  { error: 'must be ADDRESS or ADDRESS:PORT, such as "192.0.2.1:53" or "[2001:db8::1]:53"' }
+)
 
 /** The rule and the meaning of every setting. */
 const SECTIONS = {
@@ -147,6 +155,11 @@ const SECTIONS = {
       'How long others may take that are asked for what is not kept here, all of them together.'
     )
   }),
+  names: z.strictObject({
+    dnsServers: list(dnsServer).describe(
+      'DNS servers that tell whose a domain is, as address or address:port; by default those of the system.'
+    )
+  }),
   storage: z.strictObject({
     quotaBytes: count(1).describe('Contents kept on disk; above that, those not pinned make room.')
   }),
@@ -164,7 +177,6 @@ const SECTIONS = {
     publicUrl: webAddress
       .exactOptional()
       .describe('Address of the npm registry for others than this machine, as behind a proxy.'),
-    advisors: list(owner).describe('Owners whose warnings an audit by npm shows.'),
     origins: list(originRule).describe(
       'Where the packages of names come from, the first rule that fits deciding; by default the peers.'
     )

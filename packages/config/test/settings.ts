@@ -42,6 +42,7 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'catalogue.shardBits': { value: 3, text: '3' },
   'catalogue.shards': { value: [0], text: '0' },
   'catalogue.holdersTimeoutMs': { value: 900, text: '900' },
+  'names.dnsServers': { value: ['192.0.2.1', '[2001:db8::1]:5353'], text: '192.0.2.1, [2001:db8::1]:5353' },
   'storage.quotaBytes': { value: 2 ** 40, text: String(2 ** 40) },
   'limits.recordsPerSecondPerPeer': { value: 50, text: '50' },
   'limits.requestsPerSecondPerPeer': { value: 500, text: '500' },
@@ -50,10 +51,6 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'gateway.publicUrl': {
     value: 'https://packages.example.org/npm',
     text: 'https://packages.example.org/npm'
-  },
-  'gateway.advisors': {
-    value: ['bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'],
-    text: 'bafyreic2fkc4r2uhw6udsoqj5klptv5qtl2m5762nl7aotofupchy74ofm'
   },
   'gateway.origins': {
     value: ['@acme/* peers', '* https://registry.example.org/'],

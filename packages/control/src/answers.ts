@@ -9,10 +9,13 @@ import {
   type ConnectedPeer,
   type DiscoveredPeer,
   type DiscoveryMethod,
+  type DomainReport,
   type FacetCount,
   type FetchedPackage,
   type GetProgress,
   InvalidValueError,
+  type NameDecision,
+  type OwnerId,
   type Package,
   type PackageDetails,
   type PackageMetadata,
@@ -23,6 +26,7 @@ import {
   parseAttestation,
   parseContentId,
   parseCount,
+  parseDomain,
   parseList,
   parseMap,
   parseNpmFields,
@@ -391,6 +395,35 @@ export function parseGetProgress(value: unknown): GetProgress {
     totalBytes: parseCount(map.totalBytes, 'progress.totalBytes'),
     providers: parseCount(map.providers, 'progress.providers')
   }
+}
+
+export function parseNameDecisions(value: unknown): NameDecision[] {
+  return parseList(parseMap(value, 'answer').names, 'names', MAX_LIST, (item, field) => {
+    const map = parseMap(item, field)
+    return {
+      name: parsePackageName(map.name),
+      owner: parseOwnerId(map.owner, `${field}.owner`),
+      by: oneOf(['pin', 'first-use'], map.by, `${field}.by`)
+    }
+  })
+}
+
+export function parseOwners(value: unknown): OwnerId[] {
+  return parseList(parseMap(value, 'answer').owners, 'owners', MAX_LIST, parseOwnerId)
+}
+
+export function parseDomainReport(value: unknown): DomainReport {
+  const map = parseMap(value, 'answer')
+  const record = parseMap(map.record, 'record')
+  const report: DomainReport = {
+    domain: parseDomain(map.domain),
+    record: { name: text(record.name, 'record.name'), text: text(record.text, 'record.text') },
+    claimants: parseList(map.claimants, 'claimants', MAX_LIST, parseOwnerId),
+    named: parseList(map.named, 'named', MAX_LIST, parseOwnerId),
+    askedAtMs: map.askedAtMs === null ? null : parseCount(map.askedAtMs, 'askedAtMs')
+  }
+  if (map.owner !== undefined) report.owner = parseOwnerId(map.owner)
+  return report
 }
 
 /** The last line of a `get`. */

@@ -8,11 +8,14 @@ import {
   type CatalogueImportReport,
   type ConnectedPeer,
   type DiscoveredPeer,
+  type DomainReport,
   type FetchedPackage,
   formatPackageReference,
   type GetOptions,
   type GetProgress,
   isRegistryError,
+  type NameDecision,
+  type OwnerId,
   type Package,
   type PackageDetails,
   type PackageUpdate,
@@ -75,6 +78,14 @@ export interface ControlClient extends Omit<Registry, 'publish'> {
   readme(name: string, content: Uint8Array | null, options?: AbortOptions): Promise<StatementReceipt>
   readmeOf(reference: string, options?: AbortOptions): Promise<Uint8Array | undefined>
   attest(reference: string, attestation: AttestationInput, options?: AbortOptions): Promise<StatementReceipt>
+  names(options?: AbortOptions): Promise<NameDecision[]>
+  pin(name: string, owner: string, options?: AbortOptions): Promise<void>
+  unpin(name: string, options?: AbortOptions): Promise<boolean>
+  following(options?: AbortOptions): Promise<OwnerId[]>
+  follow(owner: string, options?: AbortOptions): Promise<boolean>
+  unfollow(owner: string, options?: AbortOptions): Promise<boolean>
+  curate(name: string, owner: string | null, options?: AbortOptions): Promise<StatementReceipt>
+  claimDomain(domain: string, claimed: boolean, options?: AbortOptions): Promise<StatementReceipt>
   list(page?: ListPage, options?: AbortOptions): Promise<Package[]>
   status(options?: AbortOptions): Promise<RegistryStatus>
   peers(options?: AbortOptions): Promise<ConnectedPeer[]>
@@ -215,6 +226,42 @@ class HttpControlClient implements ControlClient {
 
   importCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueImportReport> {
     return this.#callInLines(FILE_METHODS.importCatalogue, path, options)
+  }
+
+  names(options: AbortOptions = {}): Promise<NameDecision[]> {
+    return this.#call(METHODS.names, {}, options)
+  }
+
+  async pin(name: string, owner: string, options: AbortOptions = {}): Promise<void> {
+    await this.#call(METHODS.pin, { name, owner }, options)
+  }
+
+  unpin(name: string, options: AbortOptions = {}): Promise<boolean> {
+    return this.#call(METHODS.unpin, { name }, options)
+  }
+
+  following(options: AbortOptions = {}): Promise<OwnerId[]> {
+    return this.#call(METHODS.following, {}, options)
+  }
+
+  follow(owner: string, options: AbortOptions = {}): Promise<boolean> {
+    return this.#call(METHODS.follow, { owner }, options)
+  }
+
+  unfollow(owner: string, options: AbortOptions = {}): Promise<boolean> {
+    return this.#call(METHODS.unfollow, { owner }, options)
+  }
+
+  curate(name: string, owner: string | null, options: AbortOptions = {}): Promise<StatementReceipt> {
+    return this.#call(METHODS.curate, { name, owner }, options)
+  }
+
+  claimDomain(domain: string, claimed: boolean, options: AbortOptions = {}): Promise<StatementReceipt> {
+    return this.#call(METHODS.claimDomain, { domain, claimed }, options)
+  }
+
+  checkDomain(domain: string, options: AbortOptions = {}): Promise<DomainReport> {
+    return this.#call(METHODS.checkDomain, { domain }, options)
   }
 
   list(page: ListPage = {}, options: AbortOptions = {}): Promise<Package[]> {

@@ -10,13 +10,16 @@ import {
   type CatalogueImportReport,
   type ConnectedPeer,
   type DiscoveredPeer,
+  type DomainReport,
   InvalidValueError,
+  type NameDecision,
   type OwnerId,
   type P2PRegistry,
   type Package,
   type PackageDetails,
   type PackageName,
   parseCount,
+  parseFlag,
   parseMap,
   parseOneOf,
   parseOptionalText,
@@ -35,10 +38,13 @@ import {
   parseConnectedPeer,
   parseConnectedPeers,
   parseDetails,
+  parseDomainReport,
   parseFileReport,
   parseImportReport,
   parseKnownPeers,
+  parseNameDecisions,
   parseNumber,
+  parseOwners,
   parsePackage,
   parsePackages,
   parseReadme,
@@ -106,6 +112,15 @@ export interface Methods {
   readonly readme: Method<ReadmeParams, StatementReceipt>
   readonly readmeOf: Method<{ reference: string }, Uint8Array>
   readonly attest: Method<{ reference: string; attestation: AttestationInput }, StatementReceipt>
+  readonly names: Method<unknown, NameDecision[]>
+  readonly pin: Method<{ name: string; owner: string }, unknown>
+  readonly unpin: Method<{ name: string }, boolean>
+  readonly following: Method<unknown, OwnerId[]>
+  readonly follow: Method<{ owner: string }, boolean>
+  readonly unfollow: Method<{ owner: string }, boolean>
+  readonly curate: Method<{ name: string; owner: string | null }, StatementReceipt>
+  readonly claimDomain: Method<{ domain: string; claimed: boolean }, StatementReceipt>
+  readonly checkDomain: Method<{ domain: string }, DomainReport>
   readonly list: Method<ListPage, Package[]>
   readonly peers: Method<unknown, ConnectedPeer[]>
   readonly knownPeers: Method<unknown, DiscoveredPeer[]>
@@ -234,6 +249,69 @@ export const METHODS: Methods = Object.freeze({
     run: ({ registry }, { reference, attestation }) => registry.attest(reference, attestation),
     parseAnswer: parseStatementReceipt
   },
+  names: {
+    path: 'names',
+    parseParams: parseNothing,
+    run: async ({ registry }) => ({ names: await registry.names() }),
+    parseAnswer: parseNameDecisions
+  },
+  pin: {
+    path: 'pin',
+    parseParams: (value) => ({ ...parseTextParam('name')(value), ...parseTextParam('owner')(value) }),
+    run: async ({ registry }, { name, owner }) => {
+      await registry.pin(name, owner)
+      return {}
+    },
+    parseAnswer: parseNothing
+  },
+  unpin: {
+    path: 'unpin',
+    parseParams: parseTextParam('name'),
+    run: async ({ registry }, { name }) => ({ changed: await registry.unpin(name) }),
+    parseAnswer: parseTruth('changed')
+  },
+  following: {
+    path: 'following',
+    parseParams: parseNothing,
+    run: async ({ registry }) => ({ owners: await registry.following() }),
+    parseAnswer: parseOwners
+  },
+  follow: {
+    path: 'follow',
+    parseParams: parseTextParam('owner'),
+    run: async ({ registry }, { owner }) => ({ changed: await registry.follow(owner) }),
+    parseAnswer: parseTruth('changed')
+  },
+  unfollow: {
+    path: 'unfollow',
+    parseParams: parseTextParam('owner'),
+    run: async ({ registry }, { owner }) => ({ changed: await registry.unfollow(owner) }),
+    parseAnswer: parseTruth('changed')
+  },
+  curate: {
+    path: 'curate',
+    parseParams: (value) => ({
+      ...parseTextParam('name')(value),
+      owner: parseTextOrNull(parseMap(value, 'params').owner, 'owner', 512)
+    }),
+    run: ({ registry }, { name, owner }) => registry.curate(name, owner),
+    parseAnswer: parseStatementReceipt
+  },
+  claimDomain: {
+    path: 'claim-domain',
+    parseParams: (value) => ({
+      ...parseTextParam('domain')(value),
+      claimed: parseFlag(parseMap(value, 'params').claimed, 'claimed')
+    }),
+    run: ({ registry }, { domain, claimed }) => registry.claimDomain(domain, claimed),
+    parseAnswer: parseStatementReceipt
+  },
+  checkDomain: {
+    path: 'check-domain',
+    parseParams: parseTextParam('domain'),
+    run: ({ registry }, { domain }, options) => registry.checkDomain(domain, options),
+    parseAnswer: parseDomainReport
+  },
   list: {
     path: 'list',
     parseParams: parseListPage,
@@ -328,6 +406,10 @@ export function parseGetParams(value: unknown): GetParams {
   const integrity = parseOptionalText(parseMap(value, 'params').integrity, 'integrity', 256)
   const params = parseReferenceParam(value)
   return integrity === undefined ? params : { ...params, integrity }
+}
+
+function parseTextParam<Key extends string>(key: Key): (value: unknown) => { [K in Key]: string } {
+  return (value) => ({ [key]: parseText(parseMap(value, 'params')[key], key, 512) }) as { [K in Key]: string }
 }
 
 function parseReferenceParam(value: unknown): { reference: string } {

@@ -11,9 +11,11 @@ import {
   type ConnectedPeer,
   compareVersions,
   type DiscoveredPeer,
+  type DomainReport,
   type FetchedPackage,
   formatPackageReference,
   type GetOptions,
+  type NameDecision,
   type NetworkStats,
   type OwnerId,
   type P2PRegistry,
@@ -24,6 +26,8 @@ import {
   type PeerIdText,
   type PublishReceipt,
   type PublishSource,
+  parseDomain,
+  parseOwnerId,
   parsePackageName,
   parsePackageReference,
   parseQuery,
@@ -70,6 +74,8 @@ export class MemoryRegistry implements P2PRegistry {
   readonly #updates: PackageUpdate[] = []
   readonly #attestations: AttestationRecord[] = []
   readonly #distTags: Record<string, Version> = {}
+  readonly #names = new Map<string, NameDecision>()
+  readonly #followed = new Set<OwnerId>()
   readonly #peers = new Map<string, ConnectedPeer>()
   #changed = Promise.withResolvers<void>()
 
@@ -240,6 +246,59 @@ export class MemoryRegistry implements P2PRegistry {
     const attestation = makeAttestation({ versions: '*', ...input })
     this.#attestations.push({ id: parseRecordId(this.owner), attestation, firstSeenMs: STARTED_MS })
     return this.#state(reference, input)
+  }
+
+  async names(): Promise<NameDecision[]> {
+    return [...this.#names.values()]
+  }
+
+  async pin(name: string, owner: string): Promise<void> {
+    const decision = { name: parsePackageName(name), owner: parseOwnerId(owner), by: 'pin' as const }
+    this.#names.set(decision.name, decision)
+  }
+
+  async unpin(name: string): Promise<boolean> {
+    return this.#names.delete(name)
+  }
+
+  async following(): Promise<OwnerId[]> {
+    return [...this.#followed]
+  }
+
+  async follow(owner: string): Promise<boolean> {
+    const isNew = !this.#followed.has(parseOwnerId(owner))
+    this.#followed.add(parseOwnerId(owner))
+    return isNew
+  }
+
+  async unfollow(owner: string): Promise<boolean> {
+    return this.#followed.delete(parseOwnerId(owner))
+  }
+
+  async curate(name: string, owner: string | null): Promise<StatementReceipt> {
+    return this.#state(name, { alias: owner })
+  }
+
+  async claimDomain(domain: string, claimed: boolean): Promise<StatementReceipt> {
+    this.stated.push({ domain, claimed })
+    return { ids: [], owner: this.owner, name: parseDomain(domain), versions: [] }
+  }
+
+  async checkDomain(domain: string): Promise<DomainReport> {
+    const record = { name: `_p2p-registry.${domain}`, text: `owner=${this.owner}` }
+    const owners = [this.owner]
+    return {
+      domain: parseDomain(domain),
+      record,
+      claimants: owners,
+      named: owners,
+      askedAtMs: null,
+      owner: this.owner
+    }
+  }
+
+  onNamesChange(): () => void {
+    return () => {}
   }
 
   async exportCatalogue(

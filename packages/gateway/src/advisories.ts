@@ -2,14 +2,16 @@ import {
   type AttestationRecord,
   formatPackageReference,
   isRegistryError,
+  type OwnerId,
   type P2PRegistry,
+  type ProjectNames,
   parseList,
   parseMap,
   parseText
 } from '@registry/types'
 import semver from 'semver'
 import { InvalidUploadError } from './errors.ts'
-import { type ProjectNames, referenceIn } from './project-names.ts'
+import { referenceIn } from './names.ts'
 
 /** Packages of one audit. */
 const MAX_PACKAGES = 50_000
@@ -33,11 +35,9 @@ export interface Advisory {
 /** What owners that this peer listens to warn of; a package's own owner is one of them. */
 export class Advisories {
   readonly #registry: P2PRegistry
-  readonly #advisors: ReadonlySet<string>
 
-  constructor(registry: P2PRegistry, advisors: readonly string[]) {
+  constructor(registry: P2PRegistry) {
     this.#registry = registry
-    this.#advisors = new Set(advisors)
   }
 
   /** Of the packages that are installed, those with a warning about one of the versions. */
@@ -46,18 +46,14 @@ export class Advisories {
     { names, baseUrl }: { names: ProjectNames; baseUrl: string }
   ): Promise<Map<string, Advisory[]>> {
     const found = new Map<string, Advisory[]>()
+    const heard = new Set([this.#registry.owner, ...(await this.#registry.following())])
     for (const [name, versions] of installed) {
       const advisories = (await this.#attestations(names, name))
-        .filter((record) => this.#isHeard(record) && concerns(record, versions))
+        .filter((record) => isHeard(record, heard) && concerns(record, versions))
         .map((record) => advisoryOf(record, `${baseUrl}/${name}`))
       if (advisories.length > 0) found.set(name, advisories)
     }
     return found
-  }
-
-  #isHeard({ attestation: { issuer, owner, claim } }: AttestationRecord): boolean {
-    const isWarning = claim === 'advisory' || claim === 'block'
-    return isWarning && (issuer === this.#registry.owner || issuer === owner || this.#advisors.has(issuer))
   }
 
   async #attestations(names: ProjectNames, name: string): Promise<AttestationRecord[]> {
@@ -66,11 +62,19 @@ export class Advisories {
       return (await this.#registry.details(reference))?.attestations ?? []
     } catch (error) {
       // Of a name that is none, or whose package nobody knows, there is nothing to say.
-      if (isRegistryError(error, 'ERR_INVALID_NAME') || isRegistryError(error, 'ERR_AMBIGUOUS_NAME'))
-        return []
+      const codes: string[] = ['ERR_INVALID_NAME', 'ERR_AMBIGUOUS_NAME', 'ERR_DOMAIN_UNPROVEN']
+      if (isRegistryError(error) && codes.includes(error.code)) return []
       throw error
     }
   }
+}
+
+/** A package's own owner is heard too. */
+function isHeard(
+  { attestation: { issuer, owner, claim } }: AttestationRecord,
+  heard: ReadonlySet<OwnerId>
+): boolean {
+  return (claim === 'advisory' || claim === 'block') && (issuer === owner || heard.has(issuer))
 }
 
 function concerns({ attestation }: AttestationRecord, versions: ReadonlySet<string>): boolean {

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RegistryError } from '@registry/types'
+import type { ProjectNames, RegistryError } from '@registry/types'
 import type { CachedDocument } from './document-cache.ts'
 import { MethodRefusedError } from './errors.ts'
 import { httpStatusOf } from './http-status.ts'
-import type { ProjectNames } from './project-names.ts'
 
 /** One request that has passed the guard. */
 export interface Call {

@@ -13,7 +13,8 @@ import {
   parseMap,
   parseText,
   type RegistryError,
-  type Startable
+  type Startable,
+  splitProjectNames
 } from '@registry/types'
 import {
   Advisories,
@@ -42,8 +43,7 @@ import { checkedBaseUrl } from './guard.ts'
 import { readJsonBody } from './json-body.ts'
 import { countDownloads, listChanges, listPackages } from './listing.ts'
 import { LOGIN_PAGE_POLICY, Logins, loginPage } from './login.ts'
-import { parseNpmName } from './names.ts'
-import { referenceIn, splitProjectNames } from './project-names.ts'
+import { parseNpmName, referenceIn } from './names.ts'
 import { parseRoute, type Route } from './route.ts'
 import { npmSearch, parseNpmSearch } from './search.ts'
 import { ShortNames } from './short-names.ts'
@@ -62,8 +62,6 @@ export interface GatewayInit {
   uploadDir: string
   /** The address under which others than this machine's own programs know it. By default each caller's own `Host`. */
   publicUrl?: string
-  /** Owners whose warnings an audit shows, beside this peer's own and each package's own owner. @default none */
-  advisors?: readonly string[]
   /**
    * Where names come from, the first rule that fits deciding: `@acme/* peers` or `* https://registry.example.org/`. What no
    * rule fits, and what names its owner, comes from the peers. @default none
@@ -102,7 +100,6 @@ export interface Gateway extends Startable {
 }
 
 export const GATEWAY_DEFAULTS: Readonly<{
-  advisors: readonly string[]
   origins: readonly string[]
   upstreamCacheBytes: number
   upstreamMaxAgeMs: number
@@ -113,7 +110,6 @@ export const GATEWAY_DEFAULTS: Readonly<{
   documentCacheBytes: number
   documentMaxAgeMs: number
 }> = Object.freeze({
-  advisors: Object.freeze([]),
   origins: Object.freeze([]),
   upstreamCacheBytes: 4 * 1024 ** 3,
   upstreamMaxAgeMs: 60_000,
@@ -169,7 +165,7 @@ class NpmGateway implements Gateway {
     this.#tarballs = new Tarballs({ maxAgeMs }, registry, clock)
     this.#lists = { registry, names: new ShortNames({ maxAgeMs }, registry, clock) }
     this.#writes = new Writes(registry)
-    this.#advisories = new Advisories(registry, this.#init.advisors)
+    this.#advisories = new Advisories(registry)
     const { origins, upstreamDir, upstreamCacheBytes, upstreamMaxAgeMs, upstreamTimeoutMs, maxPackageBytes } =
       this.#init
     this.#upstreams = new Upstreams(
@@ -189,7 +185,8 @@ class NpmGateway implements Gateway {
   async start(): Promise<void> {
     if (this.#following !== undefined) return
     const ended = new AbortController()
-    this.#following = { ended, done: this.#follow(ended.signal) }
+    const unlisten = this.#registry.onNamesChange(() => this.#forgetAll())
+    this.#following = { ended, done: this.#follow(ended.signal).finally(unlisten) }
   }
 
   async stop(): Promise<void> {

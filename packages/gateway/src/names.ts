@@ -4,6 +4,7 @@ import {
   type OwnerId,
   type PackageName,
   type PackageReference,
+  type ProjectNames,
   parsePackageName,
   type Version
 } from '@registry/types'
@@ -19,6 +20,13 @@ export function parseNpmName(text: string): PackageReference {
   if (!isOwnerId(scope)) return { name: parsePackageName(text) }
   const [, inner, name] = /^(.+?)__(.+)$/.exec(rest) ?? []
   return { owner: scope, name: parsePackageName(inner === undefined ? rest : `@${inner}/${name}`) }
+}
+
+/** What a name means where these names hold. @throws {InvalidPackageNameError} ERR_INVALID_NAME */
+export function referenceIn(names: ProjectNames, npmName: string): PackageReference {
+  const reference = parseNpmName(npmName)
+  const owner = reference.owner ?? names.get(reference.name)
+  return owner === undefined ? reference : { ...reference, owner }
 }
 
 /** A name that means this owner's package always and everywhere. */

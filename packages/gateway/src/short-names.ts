@@ -62,6 +62,7 @@ export class ShortNames {
     } catch (error) {
       // Several have it, or what it means cannot be used: then it means nothing by itself.
       if (isRegistryError(error, 'ERR_AMBIGUOUS_NAME')) return undefined
+      if (isRegistryError(error, 'ERR_DOMAIN_UNPROVEN')) return undefined
       if (isRegistryError(error, 'ERR_VERSION_CONFLICTED')) return undefined
       throw error
     }

@@ -12,8 +12,7 @@ import {
 import type { Call } from './call.ts'
 import { sendContent, sendHead } from './content.ts'
 import { ManifestMismatchError, NothingFoundError } from './errors.ts'
-import { exactReference, versionInFile } from './names.ts'
-import { referenceIn } from './project-names.ts'
+import { exactReference, referenceIn, versionInFile } from './names.ts'
 
 export interface TarballsInit {
   /** What a name means is looked up again after this time, though no news of its package came. */

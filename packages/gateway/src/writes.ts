@@ -4,6 +4,7 @@ import {
   type P2PRegistry,
   type PackageDetails,
   type PackageName,
+  type ProjectNames,
   type PublishReceipt,
   parseDistTag,
   parseMap,
@@ -23,7 +24,6 @@ import {
   UnsupportedError
 } from './errors.ts'
 import { parseNpmName } from './names.ts'
-import type { ProjectNames } from './project-names.ts'
 import type { Upload, UploadedTarball } from './upload.ts'
 
 const MAX_TAGS = 64
@@ -157,6 +157,8 @@ export class Writes {
       return owner === undefined ? undefined : `@${owner}`
     } catch (error) {
       if (isRegistryError(error, 'ERR_AMBIGUOUS_NAME')) return 'several owners'
+      // Whoever has it, it is not his.
+      if (isRegistryError(error, 'ERR_DOMAIN_UNPROVEN')) return undefined
       throw error
     }
   }

@@ -1,4 +1,7 @@
 import { gzipSync } from 'node:zlib'
+import { signAttestation } from '@registry/identity'
+import { makeAttestation } from '@registry/testing'
+import { parsePackageName } from '@registry/types'
 import { describe, expect, it } from 'vitest'
 import { seededOwner, serve } from './serve.ts'
 
@@ -82,7 +85,7 @@ describe('an audit', () => {
 
   it('shows what owners that are listened to warn of', async () => {
     const advisor = await seededOwner('advisor')
-    const { arrive, publish, registry, ask, url } = await serve({ advisors: [advisor.id] })
+    const { arrive, publish, registry, store, ask, url } = await serve()
     await publish({ name: 'mine', version: '1.0.0' })
     await arrive(await seededOwner('other'), { name: 'theirs', version: '1.0.0' })
     expect((await ask('/-/npm/v1/security/advisories/bulk', { method: 'POST', body: {} })).json).toEqual({})
@@ -106,6 +109,22 @@ describe('an audit', () => {
         }
       ]
     })
+    const warning = makeAttestation({
+      issuer: advisor.id,
+      owner: registry.owner,
+      name: parsePackageName('mine'),
+      claim: 'block',
+      text: 'A trap'
+    })
+    await store.catalogue.ingest([advisor.inception, await signAttestation(warning, advisor.signer)])
+    const titles = async (): Promise<string[]> => {
+      const answer = await ask('/-/npm/v1/security/advisories/bulk', { method: 'POST', body, headers })
+      return answer.json.mine.map((advisory: { title: string }) => advisory.title)
+    }
+    expect(await titles()).toEqual(['Takes over the machine'])
+    await registry.follow(advisor.id)
+    expect(await titles()).toEqual(['Takes over the machine', 'A trap'])
+    await registry.unfollow(advisor.id)
     const fixed = { mine: ['2.0.0'] }
     expect((await ask('/-/npm/v1/security/advisories/bulk', { method: 'POST', body: fixed })).json).toEqual(
       {}

@@ -38,14 +38,21 @@ const MAX_CANDIDATES = 20
 
 /** A name without an owner that several owners have released under. `details.candidates` are references to choose from, 20 at most. */
 export class AmbiguousNameError extends RegistryError<'ERR_AMBIGUOUS_NAME'> {
-  constructor(reference: PackageReference, owners: readonly OwnerId[]) {
-    const candidates = owners
-      .slice(0, MAX_CANDIDATES)
-      .map((owner) => formatPackageReference({ ...reference, owner }))
+  constructor(
+    reference: PackageReference,
+    owners: readonly OwnerId[],
+    describe: (owner: OwnerId) => string = () => ''
+  ) {
+    const shown = owners.slice(0, MAX_CANDIDATES)
+    const candidates = shown.map((owner) => formatPackageReference({ ...reference, owner }))
+    const described = shown.map((owner, index) => {
+      const said = describe(owner)
+      return said === '' ? candidates[index] : `${candidates[index]} (${said})`
+    })
     const rest = owners.length - candidates.length
-    const listed = `${candidates.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`
+    const listed = `${described.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`
     super('ERR_AMBIGUOUS_NAME', `${owners.length} owners have a package named ${reference.name}: ${listed}`, {
-      hint: 'Name the one you mean with its owner, as it is written above.',
+      hint: `Say once which one you mean, registry pin @OWNER/${reference.name}, or name it with its owner each time.`,
       details: { candidates }
     })
   }

@@ -31,4 +31,4 @@ export {
   type VerifiedRecord,
   verifyRecord
 } from './record.ts'
-export { type NameResolution, resolveOwner } from './resolve-owner.ts'
+export { type Curation, type NameResolution, resolveOwner } from './resolve-owner.ts'

@@ -12,7 +12,8 @@ import { registryStore } from '@registry/store'
 import { systemClock } from '@registry/timing'
 import type { Clock, Logger, MarketplaceBehaviour, P2PRegistry, RegistryStore } from '@registry/types'
 import { SECURITY_DEFAULTS } from './default-config.ts'
-import { createRegistry, type RegistryInit } from './registry.ts'
+import { dnsTextRecords } from './names/dns.ts'
+import { createRegistry, REGISTRY_DEFAULTS, type RegistryInit } from './registry.ts'
 
 /** Makes a store; `registryStore` unless another is given. */
 export type StoreFactory = (init: {
@@ -44,7 +45,8 @@ export class P2PRegistryBuilder {
 
   /** Settings that differ from the defaults, key by key; a later call wins. */
   withConfig(overrides: P2PConfigOverrides): this {
-    const { network, security, bootstrap, dht, gossipsub, sync, catalogue, storage, limits } = this.#config
+    const { network, security, bootstrap, dht, gossipsub, sync, catalogue, names, storage, limits } =
+      this.#config
     this.#config = {
       network: { ...network, ...overrides.network },
       security: { ...security, ...overrides.security },
@@ -53,6 +55,7 @@ export class P2PRegistryBuilder {
       gossipsub: { ...gossipsub, ...overrides.gossipsub },
       sync: { ...sync, ...overrides.sync },
       catalogue: { ...catalogue, ...overrides.catalogue },
+      names: { ...names, ...overrides.names },
       storage: { ...storage, ...overrides.storage },
       limits: { ...limits, ...overrides.limits }
     }
@@ -106,7 +109,14 @@ export class P2PRegistryBuilder {
 
   /** @throws ERR_INVALID_CONFIG, with everything that is wrong with the settings */
   build(): P2PRegistry {
-    const { network = {}, security = {}, storage = {}, limits = {}, ...sections } = parseConfig(this.#config)
+    const {
+      network = {},
+      security = {},
+      names = {},
+      storage = {},
+      limits = {},
+      ...sections
+    } = parseConfig(this.#config)
     const { maxPackageBytes, ...peerLimits } = limits
     const dataDir = resolve(this.#dataDir ?? defaultDataDir())
     const clock = this.#clock ?? systemClock()
@@ -117,6 +127,7 @@ export class P2PRegistryBuilder {
 
     return createRegistry(init)({
       ...shared,
+      dns: dnsTextRecords(names.dnsServers ?? [], REGISTRY_DEFAULTS.dnsTimeoutMs),
       async open() {
         await mkdir(dataDir, { recursive: true, mode: 0o700 })
         const privateKey = await loadOrCreatePeerKey({

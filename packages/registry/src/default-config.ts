@@ -33,6 +33,7 @@ export function defaultConfig(): PeerConfig {
     gossipsub: { ...gossipsub },
     sync: { ...sync },
     catalogue,
+    names: { dnsServers: [] },
     storage: { quotaBytes: REGISTRY_STORE_DEFAULTS.quotaBytes },
     limits: { ...limits, maxPackageBytes: REGISTRY_DEFAULTS.maxPackageBytes }
   }

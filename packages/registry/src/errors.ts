@@ -116,6 +116,24 @@ export class IntegrityMismatchError extends RegistryError<'ERR_INTEGRITY_MISMATC
   }
 }
 
+/** The name is under a domain, and whose that is cannot be told. */
+export class DomainUnprovenError extends RegistryError<'ERR_DOMAIN_UNPROVEN'> {
+  /** `named` is what the DNS names, undefined when it did not answer. */
+  constructor(
+    domain: PackageName,
+    recordName: string,
+    claimants: readonly OwnerId[],
+    named: readonly OwnerId[] = []
+  ) {
+    const told =
+      named.length === 0 ? 'its DNS names no owner that claims it here' : `its DNS names ${listOf(named)}`
+    super('ERR_DOMAIN_UNPROVEN', `Whose the domain ${domain} is cannot be told: ${told}`, {
+      hint: `Its owner runs "registry domain claim ${domain}" and sets ${recordName} TXT "owner=OWNER" in its DNS; or say whom you mean, registry pin NAME OWNER.`,
+      details: { domain, claimants: claimants.slice(0, MAX_LISTED), named: named.slice(0, MAX_LISTED) }
+    })
+  }
+}
+
 /** One thing that is wrong with a catalogue file, `offset` bytes from its beginning. */
 export interface CatalogueFileFault {
   offset: number

@@ -14,10 +14,12 @@ export {
   type CatalogueImportReport,
   type Completeness,
   type ConnectedPeer,
+  type DomainReport,
   type FetchedPackage,
   type GetOptions,
   type GetProgress,
   isRegistryError,
+  type NameDecision,
   type NetworkStats,
   type OwnerId,
   type P2PRegistry,
@@ -50,6 +52,7 @@ export { defaultConfig, type PeerConfig, SECURITY_DEFAULTS } from './default-con
 export {
   type CatalogueFileFault,
   CorruptNamesError,
+  DomainUnprovenError,
   IntegrityMismatchError,
   InvalidCatalogueFileError,
   InvalidCursorError,
@@ -60,6 +63,7 @@ export {
   VersionConflictedError,
   VersionExistsError
 } from './errors.ts'
+export { dnsTextRecords, type TextRecords } from './names/dns.ts'
 export {
   CorruptTarballError,
   InvalidManifestError,

@@ -1,6 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { resolveOwner } from '@registry/identity'
 import {
   type AbortOptions,
   type AttestationInput,
@@ -12,6 +11,7 @@ import {
   type Completeness,
   type ConnectedPeer,
   type DiscoveredPeer,
+  type DomainReport,
   type FetchedPackage,
   formatPackageReference,
   type GetOptions,
@@ -19,6 +19,7 @@ import {
   isRegistryError,
   type Logger,
   type MarketplaceBehaviour,
+  type NameDecision,
   type NetworkStats,
   type OwnerId,
   type OwnerIdentity,
@@ -33,6 +34,9 @@ import {
   type PublishReceipt,
   type PublishSource,
   parseCount,
+  parseDomain,
+  parseOwnerId,
+  parsePackageName,
   parsePackageReference,
   parseQuery,
   parseVersion,
@@ -56,7 +60,8 @@ import {
   PackageNotFoundError,
   VersionConflictedError
 } from './errors.ts'
-import { type NamePins, openNamePins } from './name-pins.ts'
+import type { TextRecords } from './names/dns.ts'
+import { Names } from './names/names.ts'
 import { type FoundPackage, readPackage } from './package-records.ts'
 import { PackageTooLargeError } from './packing/errors.ts'
 import { fittingReleases, pickRelease } from './pick-release.ts'
@@ -69,6 +74,10 @@ export interface RegistryInit {
   dataDir: string
   /** The name of the network, for `status`. */
   network: string
+  /** What a DNS said of a domain counts for so long before it is asked again. @default 3600000 */
+  domainMaxAgeMs?: number
+  /** The DNS has to answer within this time. @default 2000 */
+  dnsTimeoutMs?: number
   /** Tarballs published or fetched are at most so large. @default 536870912, the protocol's own limit */
   maxPackageBytes?: number
 }
@@ -84,12 +93,20 @@ export interface RegistryLayers {
 export interface RegistryComponents {
   /** Called by each `start`: the layers of a run are not used again after its end. */
   open(): Promise<RegistryLayers>
+  /** Tells whose a domain is. */
+  dns: TextRecords
   clock: Clock
   logger?: Logger
 }
 
 /** What holds where the init says nothing. */
-export const REGISTRY_DEFAULTS: Readonly<{ maxPackageBytes: number }> = Object.freeze({
+export const REGISTRY_DEFAULTS: Readonly<{
+  domainMaxAgeMs: number
+  dnsTimeoutMs: number
+  maxPackageBytes: number
+}> = Object.freeze({
+  domainMaxAgeMs: 3_600_000,
+  dnsTimeoutMs: 2000,
   maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes
 })
 
@@ -105,7 +122,7 @@ export function createRegistry(init: RegistryInit): (components: RegistryCompone
 interface Run extends RegistryLayers {
   publisher: Publisher
   statements: Statements
-  pins: NamePins
+  names: Names
   startedAtMs: number
   /** What still runs. */
   calls: Map<AbortController, Promise<unknown>>
@@ -117,6 +134,7 @@ class Peer implements P2PRegistry {
   readonly #init: Required<RegistryInit>
   readonly #components: RegistryComponents
   #run: Run | undefined
+  readonly #namesListeners = new Set<() => void>()
   #lastIds: { peerId: string; owner: OwnerId } | undefined
   /** Starts and stops take turns. */
   #transition: Promise<void> = Promise.resolve()
@@ -138,14 +156,19 @@ class Peer implements P2PRegistry {
         // Only now is the folder surely no other process's: what a crash left behind can go.
         await rm(tmpDir, { recursive: true, force: true })
         await mkdir(dataDir, { recursive: true, mode: 0o700 })
-        const pins = await openNamePins(join(dataDir, 'names.json'))
+        const { clock, dns } = this.#components
+        const { domainMaxAgeMs: maxAgeMs, dnsTimeoutMs: timeoutMs } = this.#init
+        const names = await Names.open(
+          { dataDir, maxAgeMs, timeoutMs },
+          { catalogue: store.catalogue, dns, clock, owner: owner.id }
+        )
+        names.onChange(() => this.#tellOfNames())
         await behaviour.start()
-        const { clock } = this.#components
         this.#run = {
           ...layers,
           publisher: new Publisher({ tmpDir, maxPackageBytes }, { store, owner, clock }),
           statements: new Statements({ store, owner, clock }),
-          pins,
+          names,
           startedAtMs: clock.now(),
           calls: new Map(),
           ending: new AbortController()
@@ -164,6 +187,7 @@ class Peer implements P2PRegistry {
       if (run === undefined) return
       this.#run = undefined
       run.ending.abort()
+      run.names.stop()
       for (const controller of run.calls.keys()) controller.abort(new NotRunningError())
       await Promise.allSettled(run.calls.values())
       try {
@@ -217,7 +241,7 @@ class Peer implements P2PRegistry {
 
   get(reference: string, options: GetOptions = {}): Promise<FetchedPackage | undefined> {
     return this.#call(options.signal, async (run, signal) => {
-      const { behaviour, store, pins } = run
+      const { behaviour, store, names } = run
       const wanted = parsePackageReference(reference)
       const { found, completeness } = await this.#find(run, wanted, signal)
       const record = found === undefined ? undefined : choose(found, wanted, options.integrity)
@@ -232,7 +256,7 @@ class Peer implements P2PRegistry {
         { signal, onProgress: (progress) => options.onProgress?.({ stage: 'fetching', ...progress }) }
       )
       this.#countDownload(store, owner, name)
-      if (wanted.owner === undefined) await this.#pin(pins, name, owner)
+      if (wanted.owner === undefined) await this.#pin(names, wanted.name, owner)
       let isCounted = true
       return {
         package: this.#view(record, found?.latest),
@@ -341,6 +365,55 @@ class Peer implements P2PRegistry {
     })
   }
 
+  async names(): Promise<NameDecision[]> {
+    return this.#running().names.decisions()
+  }
+
+  async pin(name: string, owner: string): Promise<void> {
+    const decision = { name: parsePackageName(name), owner: parseOwnerId(owner), by: 'pin' as const }
+    await this.#running().names.pin(decision)
+  }
+
+  async unpin(name: string): Promise<boolean> {
+    return this.#running().names.unpin(parsePackageName(name))
+  }
+
+  async following(): Promise<OwnerId[]> {
+    return this.#running().names.following()
+  }
+
+  async follow(owner: string): Promise<boolean> {
+    return this.#running().names.follow(parseOwnerId(owner))
+  }
+
+  async unfollow(owner: string): Promise<boolean> {
+    return this.#running().names.unfollow(parseOwnerId(owner))
+  }
+
+  curate(name: string, owner: string | null): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => {
+      const meant = owner === null ? null : parseOwnerId(owner)
+      return statements.say(parsePackageName(name), { field: 'alias', owner: meant })
+    })
+  }
+
+  claimDomain(domain: string, claimed: boolean): Promise<StatementReceipt> {
+    return this.#state(({ statements }) => {
+      return statements.say(parseDomain(domain), { field: 'domain', claimed })
+    })
+  }
+
+  checkDomain(domain: string, options: AbortOptions = {}): Promise<DomainReport> {
+    return this.#call(options.signal, ({ names }, signal) => {
+      return names.checkDomain(parseDomain(domain), { signal })
+    })
+  }
+
+  onNamesChange(listener: () => void): () => void {
+    this.#namesListeners.add(listener)
+    return () => this.#namesListeners.delete(listener)
+  }
+
   exportCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueFileReport> {
     return this.#call(options.signal, ({ store }, signal) =>
       exportCatalogueFile(path, store.catalogue, { ...options, signal })
@@ -418,6 +491,10 @@ class Peer implements P2PRegistry {
     })
   }
 
+  #tellOfNames(): void {
+    for (const listener of [...this.#namesListeners]) listener()
+  }
+
   #running(): Run {
     if (this.#run === undefined) throw new NotRunningError()
     return this.#run
@@ -466,7 +543,7 @@ class Peer implements P2PRegistry {
 
   /** The package that a reference means, and what that is complete against. Where this peer has but a part, it asks others. */
   async #find(
-    { store, behaviour, pins }: Run,
+    { store, behaviour, names }: Run,
     reference: PackageReference,
     signal: AbortSignal
   ): Promise<{ found: FoundPackage | undefined; completeness: Completeness }> {
@@ -474,12 +551,9 @@ class Peer implements P2PRegistry {
     const asked = behaviour.isPartial(name)
       ? (await behaviour.lookupHolders(name, reference.owner, { signal })).answered
       : 0
-    const owner = resolveOwner({
-      reference,
-      candidates: store.catalogue.ownersOf(name),
-      pins: [pins.ownerOf]
-    })
-    const found = owner === undefined ? undefined : readPackage(store.catalogue, owner, name)
+    const meaning = await names.meaningOf(reference, { signal })
+    const found =
+      meaning === undefined ? undefined : readPackage(store.catalogue, meaning.owner, meaning.name)
     return { found, completeness: { ...behaviour.completeness(), askedHolders: asked } }
   }
 
@@ -505,9 +579,9 @@ class Peer implements P2PRegistry {
     }
   }
 
-  async #pin(pins: NamePins, name: PackageName, owner: OwnerId): Promise<void> {
+  async #pin(names: Names, name: PackageName, owner: OwnerId): Promise<void> {
     try {
-      await pins.pin(name, owner)
+      await names.pin({ name, owner, by: 'first-use' })
     } catch (error) {
       // It holds until the end of this run, and the package itself is here.
       const reason = error instanceof Error ? error.message : String(error)

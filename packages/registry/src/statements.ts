@@ -145,6 +145,18 @@ export class Statements {
     return { ids, owner: about.owner, name: about.name, versions: versionsOf(concerned) }
   }
 
+  /** What this owner says under a name of whomever, as a curator or as the owner of a domain. */
+  say(
+    name: PackageName,
+    fact: Extract<StatementFact, { field: 'alias' | 'domain' }>
+  ): Promise<StatementReceipt> {
+    return this.#inTurn(async () => {
+      const { owner, store } = this.#components
+      const said = store.catalogue.statement(owner.id, name, statementField(fact))
+      return this.#state({ name }, [], isDeepStrictEqual(said, fact) ? [] : [fact])
+    })
+  }
+
   #ofEach(
     reference: PackageReference,
     factOf: (record: ReleaseRecord) => StatementFact | undefined

@@ -5,6 +5,7 @@ it('exports what is documented, and nothing else', () => {
   expect(Object.keys(registry).sort()).toEqual([
     'CorruptNamesError',
     'CorruptTarballError',
+    'DomainUnprovenError',
     'IntegrityMismatchError',
     'InvalidCatalogueFileError',
     'InvalidCursorError',
@@ -35,6 +36,7 @@ it('exports what is documented, and nothing else', () => {
     'createRegistry',
     'defaultConfig',
     'defaultDataDir',
+    'dnsTextRecords',
     'exportCatalogueFile',
     'importCatalogueFile',
     'inspectTarball',

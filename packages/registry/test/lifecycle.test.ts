@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { manualClock, memoryStore, seededOwner } from '@registry/testing'
 import { describe, expect, it } from 'vitest'
 import { createRegistry, type P2PRegistry } from '../src/index.ts'
-import { LoneBehaviour, lonePeer } from './lone-peer.ts'
+import { LoneBehaviour, LoneDns, lonePeer } from './lone-peer.ts'
 import { tempFolder } from './temp-folder.ts'
 
 const source = { kind: 'files' as const, files: { 'package.json': '{"name":"a","version":"1.0.0"}' } }
@@ -47,6 +47,7 @@ describe('a registry', () => {
     const dataDir = await tempFolder()
     const registry = createRegistry({ dataDir, network: 'test' })({
       open: async () => ({ store, behaviour: new LoneBehaviour(store), owner }),
+      dns: new LoneDns(),
       clock
     })
     const refusesAll = async (): Promise<void> => {
@@ -83,6 +84,7 @@ describe('a registry', () => {
     const calls: string[] = []
     let fails = true
     const registry = createRegistry({ dataDir: await tempFolder(), network: 'test' })({
+      dns: new LoneDns(),
       clock,
       async open() {
         const store = memoryStore()({ clock })

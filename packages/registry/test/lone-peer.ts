@@ -231,10 +231,24 @@ async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefi
   await Promise.race([promise, aborted])
 }
 
+/** A DNS of a few texts. */
+export class LoneDns {
+  readonly records: Map<string, string[]> = new Map()
+  isDown = false
+  questions = 0
+
+  async texts(name: string): Promise<string[]> {
+    this.questions += 1
+    if (this.isDown) throw new Error('no answer')
+    return this.records.get(name) ?? []
+  }
+}
+
 export interface LonePeer {
   registry: P2PRegistry
   store: MemoryRegistryStore
   behaviour: LoneBehaviour
+  dns: LoneDns
   owner: OwnerIdentity
   clock: ManualClock
   dataDir: string
@@ -250,12 +264,14 @@ export async function lonePeer(init: Partial<RegistryInit> = {}): Promise<LonePe
   const dataDir = init.dataDir ?? join(await tempFolder(), 'data')
   const warnings: string[] = []
   const logger: Logger = { debug() {}, info() {}, warn: (_, message) => warnings.push(message) }
+  const dns = new LoneDns()
   const registry = createRegistry({ network: 'test', ...init, dataDir })({
     open: async () => ({ store, behaviour, owner }),
+    dns,
     clock,
     logger
   })
   await registry.start()
   onTestFinished(() => registry.stop())
-  return { registry, store, behaviour, owner, clock, dataDir, warnings }
+  return { registry, store, behaviour, dns, owner, clock, dataDir, warnings }
 }

@@ -298,7 +298,9 @@ describe('names and versions', () => {
     await registry.stop()
     await registry.start()
     expect(await registry.metadata('tool')).toMatchObject({ owner: ada.id })
-    expect(JSON.parse(await readFile(join(dataDir, 'names.json'), 'utf8'))).toEqual({ tool: ada.id })
+    expect(JSON.parse(await readFile(join(dataDir, 'names.json'), 'utf8'))).toEqual({
+      tool: { owner: ada.id, by: 'first-use' }
+    })
   })
 
   it('are got even when that decision cannot be written down, which is told', async () => {

@@ -26,6 +26,7 @@ import {
   type SearchFilter,
   type SnapshotCursor,
   type SnapshotPage,
+  type StatementFact,
   type Version
 } from '@registry/types'
 import { type Database, type Durability, integerOf } from './database.ts'
@@ -309,6 +310,14 @@ export class StoredCatalogue implements Catalogue {
 
   isUnpublished(key: ReleaseKey): boolean {
     return this.#views.isUnpublished(key)
+  }
+
+  statement(owner: OwnerId, name: PackageName, field: string): StatementFact | undefined {
+    return this.#views.statement(owner, name, field)
+  }
+
+  stating(name: PackageName, field: string, limit: number): OwnerId[] {
+    return this.#views.stating(name, field, limit)
   }
 
   statementSeq(owner: OwnerId, name: PackageName, field: string): number {

@@ -139,6 +139,10 @@ export function isSaying(fact: StatementFact): boolean {
       return true
     case 'readme':
       return fact.content !== null
+    case 'alias':
+      return fact.owner !== null
+    case 'domain':
+      return fact.claimed
   }
 }
 

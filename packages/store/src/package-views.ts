@@ -132,6 +132,24 @@ export class PackageViews {
     return row === undefined ? 0 : integerOf(row, 'seq')
   }
 
+  statement(owner: OwnerId, name: PackageName, field: string): StatementFact | undefined {
+    const row = this.#statement(owner, name, field)
+    const record = row === undefined ? undefined : this.#records.read(row)
+    return record?.kind === 'statement' ? record.statement.fact : undefined
+  }
+
+  stating(name: PackageName, field: string, limit: number): OwnerId[] {
+    return this.#db
+      .all(
+        `SELECT owner FROM packages JOIN records ON package = packages.id
+         WHERE name = ? AND kind = ${STATEMENT} AND field = ? AND says = 1 ORDER BY owner LIMIT ?`,
+        name,
+        field,
+        limit
+      )
+      .map((row) => parseOwnerId(textOf(row, 'owner')))
+  }
+
   attestations(owner: OwnerId, name: PackageName): AttestationRecord[] {
     return this.#rowsOf(owner, name, ATTESTATION).flatMap((row) => {
       const record = this.#records.read(row)
@@ -328,7 +346,7 @@ export class PackageViews {
 
   #statement(owner: OwnerId, name: PackageName, field: string): Row | undefined {
     return this.#db.get(
-      `SELECT seq FROM records JOIN packages ON packages.id = package
+      `SELECT records.id, seq, envelope FROM records JOIN packages ON packages.id = package
        WHERE owner = ? AND name = ? AND kind = ${STATEMENT} AND field = ?`,
       owner,
       name,

@@ -274,6 +274,18 @@ export class MemoryCatalogue implements Catalogue {
     return this.#package(owner, name).statements.get(field)?.seq ?? 0
   }
 
+  statement(owner: OwnerId, name: PackageName, field: string): StatementFact | undefined {
+    return this.#package(owner, name).statements.get(field)?.fact
+  }
+
+  stating(name: PackageName, field: string, limit: number): OwnerId[] {
+    return [...this.#packages.values()]
+      .filter((about) => about.name === name && isSaying(about.statements.get(field)?.fact))
+      .map(({ owner }) => owner)
+      .sort(compareText)
+      .slice(0, limit)
+  }
+
   attestations(owner: OwnerId, name: PackageName): AttestationRecord[] {
     return this.#package(owner, name).attestations.map((attested) => ({ ...attested }))
   }
@@ -392,6 +404,13 @@ function subjectOf(record: Exclude<VerifiedRecord, { kind: 'owner' }>): {
 } {
   if (record.kind === 'release') return record.release
   return record.kind === 'statement' ? record.statement : record.attestation
+}
+
+/** Not of a fact that only takes back what was said before. */
+function isSaying(fact: StatementFact | undefined): boolean {
+  if (fact === undefined) return false
+  const { field: _, ...said } = fact
+  return Object.values(said).every((value) => value !== null && value !== false)
 }
 
 function updateTypeOf(fact: StatementFact): PackageUpdateType {

@@ -108,3 +108,17 @@ export class InvalidReferenceError extends RegistryError<'ERR_INVALID_REFERENCE'
     })
   }
 }
+
+/** The names of a project, in the address of the registry, are not as they have to be. */
+export class InvalidProjectNamesError extends RegistryError<'ERR_INVALID_PROJECT_NAMES'> {
+  constructor(item: string, reason = 'is not a name, "@" and an owner ID') {
+    super(
+      'ERR_INVALID_PROJECT_NAMES',
+      `In the address of the registry, ${JSON.stringify(item.slice(0, 150))} ${reason}`,
+      {
+        hint: 'Let it be written: registry pin NAME OWNER --project',
+        details: { item: item.slice(0, 300) }
+      }
+    )
+  }
+}

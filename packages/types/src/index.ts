@@ -33,6 +33,7 @@ export {
   type ErrorData,
   errorFromData,
   InvalidPackageNameError,
+  InvalidProjectNamesError,
   InvalidReferenceError,
   InvalidValueError,
   InvalidVersionError,
@@ -54,6 +55,7 @@ export { PROTOCOL_LIMITS } from './limits.ts'
 export {
   type ContentId,
   compareVersions,
+  domainOf,
   formatPackageReference,
   isOwnerId,
   type OwnerId,
@@ -62,6 +64,7 @@ export {
   type PeerIdText,
   parseContentId,
   parseDistTag,
+  parseDomain,
   parseOwnerId,
   parsePackageName,
   parsePackageReference,
@@ -94,6 +97,12 @@ export {
   parseText,
   parseTextMap
 } from './parse.ts'
+export {
+  formatProjectNames,
+  type ProjectNames,
+  parseProjectNames,
+  splitProjectNames
+} from './project-names.ts'
 export type {
   CatalogueComparison,
   CatalogueHoldings,
@@ -152,9 +161,11 @@ export type {
   CatalogueFileOptions,
   CatalogueFileReport,
   CatalogueImportReport,
+  DomainReport,
   FetchedPackage,
   GetOptions,
   GetProgress,
+  NameDecision,
   P2PRegistry,
   PublishOptions,
   PublishReceipt,

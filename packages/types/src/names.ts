@@ -85,6 +85,24 @@ export function parsePackageName(value: unknown): PackageName {
   return value as PackageName
 }
 
+/** Lower-case letters, digits and hyphens in two labels or more (RFC 1123), the last one not of digits alone. */
+const DOMAIN = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+(?!\d+$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/
+
+/** A domain, as it is written in a name; other alphabets in their ASCII form. @throws {InvalidValueError} ERR_INVALID_VALUE */
+export function parseDomain(value: unknown, field = 'domain'): PackageName {
+  // Such a text is a valid name of a package too, so statements can be about it.
+  if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH && DOMAIN.test(value)) {
+    return value as PackageName
+  }
+  throw new InvalidValueError(field, 'must be a domain in lower case, such as "example.org"')
+}
+
+/** The domain that the scope of a name is, as of `@example.org/kit`; undefined when its scope is none. */
+export function domainOf(name: PackageName): PackageName | undefined {
+  const scope = scopeOf(name)
+  return DOMAIN.test(scope) ? (scope as PackageName) : undefined
+}
+
 /** @throws {InvalidVersionError} ERR_INVALID_VERSION, also for versions SemVer reads only loosely (`v1`, `=1.0.0`) */
 export function parseVersion(value: unknown): Version {
   if (typeof value !== 'string') throw new InvalidVersionError(typeof value)

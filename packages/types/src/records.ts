@@ -6,6 +6,7 @@ import {
   type PackageName,
   parseContentId,
   parseDistTag,
+  parseDomain,
   parseOwnerId,
   parsePackageName,
   parseVersion,
@@ -17,6 +18,7 @@ import { type NpmFields, parseNpmFields } from './npm-fields.ts'
 import {
   parseBytes,
   parseCount,
+  parseFlag,
   parseList,
   parseMap,
   parseOneOf,
@@ -122,6 +124,10 @@ export type StatementFact =
   | { field: 'unpublish'; version: Version; reason: string }
   /** The text that presents the package, of at most `PROTOCOL_LIMITS.chunkBytes`; null for none. */
   | { field: 'readme'; content: BlobInfo | null }
+  /** Said by a curator: whose package this name means to those who follow him, be it his or another's; null takes it back. */
+  | { field: 'alias'; owner: OwnerId | null }
+  /** The name is a domain, and is claimed; it is the owner's where the domain's DNS says so too. */
+  | { field: 'domain'; claimed: boolean }
 
 /** What a third party vouches for or warns of. Any owner may sign one about any package. */
 export interface Attestation {
@@ -216,12 +222,12 @@ export function parseStatement(value: unknown): Statement {
     owner: parseOwnerId(map.owner, 'statement.owner'),
     name: parsePackageName(map.name),
     seq,
-    fact: parseStatementFact(map.fact),
+    fact: parseStatementFact(map.fact, map.name),
     claimedAtMs: parseCount(map.claimedAtMs, 'statement.claimedAtMs')
   }
 }
 
-function parseStatementFact(value: unknown): StatementFact {
+function parseStatementFact(value: unknown, name: unknown): StatementFact {
   const map = parseMap(value, 'statement.fact')
   switch (map.field) {
     case 'dist-tag':
@@ -253,6 +259,14 @@ function parseStatementFact(value: unknown): StatementFact {
         field: 'readme',
         content: map.content === null ? null : parseReadmeContent(map.content, 'statement.fact.content')
       }
+    case 'alias':
+      return {
+        field: 'alias',
+        owner: map.owner === null ? null : parseOwnerId(map.owner, 'statement.fact.owner')
+      }
+    case 'domain':
+      parseDomain(name, 'statement.name')
+      return { field: 'domain', claimed: parseFlag(map.claimed, 'statement.fact.claimed') }
     default:
       throw new InvalidValueError('statement.fact.field', 'is not a known field')
   }
@@ -273,7 +287,9 @@ export function statementField(fact: StatementFact): string {
     case 'dist-tag':
       return `dist-tag ${fact.tag}`
     case 'readme':
-      return 'readme'
+    case 'alias':
+    case 'domain':
+      return fact.field
     default:
       return `${fact.field} ${fact.version}`
   }

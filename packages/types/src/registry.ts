@@ -77,6 +77,29 @@ export interface AttestationInput {
   url?: string
 }
 
+/** What a name without an owner means to this peer, whatever the catalogue says later. */
+export interface NameDecision {
+  name: PackageName
+  owner: OwnerId
+  /** Decided with `pin`, or by the first `get` under this name. */
+  by: 'pin' | 'first-use'
+}
+
+/** Whose a domain is. */
+export interface DomainReport {
+  domain: PackageName
+  /** The text that its DNS has to have, of the type TXT, so that it is the domain of this peer's owner. */
+  record: { name: string; text: string }
+  /** Owners that claim it here, the first few. */
+  claimants: OwnerId[]
+  /** Owners that its DNS names; empty when it names none. */
+  named: OwnerId[]
+  /** When that was asked, ms since the epoch; null when it could not be asked, and `named` is as known before. */
+  askedAtMs: number | null
+  /** Whose it is: the only one that claims it and is named. */
+  owner?: OwnerId
+}
+
 /** What became of a catalogue file. */
 export interface CatalogueFileReport {
   path: string
@@ -147,6 +170,24 @@ export interface Registry {
   exportCatalogue(path: string, options?: CatalogueFileOptions): Promise<CatalogueFileReport>
   /** Takes in what a catalogue file has, each record verified. @throws ERR_INVALID_CATALOGUE_FILE, ERR_STORAGE */
   importCatalogue(path: string, options?: CatalogueFileOptions): Promise<CatalogueImportReport>
+  /** What names without an owner were decided to mean, by name. */
+  names(): Promise<NameDecision[]>
+  /** Lets a name mean this owner's package from now on, whatever it meant before. Durable when it resolves. @throws ERR_STORAGE */
+  pin(name: string, owner: string): Promise<void>
+  /** Lets a name mean again what the catalogue makes of it. False when nothing was decided. @throws ERR_STORAGE */
+  unpin(name: string): Promise<boolean>
+  /** Owners whose names and warnings count here, in the order in which they were followed. */
+  following(): Promise<OwnerId[]>
+  /** False when the owner was followed already. @throws ERR_STORAGE */
+  follow(owner: string): Promise<boolean>
+  /** False when the owner was not followed. @throws ERR_STORAGE */
+  unfollow(owner: string): Promise<boolean>
+  /** Tells those who follow this peer's owner whose package a name means, or with null nothing more of it. */
+  curate(name: string, owner: string | null): Promise<StatementReceipt>
+  /** Claims a domain for this peer's owner, or no longer. @throws ERR_INVALID_VALUE */
+  claimDomain(domain: string, claimed: boolean): Promise<StatementReceipt>
+  /** Whose a domain is, its DNS asked now. @throws ERR_INVALID_VALUE */
+  checkDomain(domain: string, options?: AbortOptions): Promise<DomainReport>
   /** Every package as its newest release; `after` is the last one of the page before. */
   list(options?: { after?: { owner: OwnerId; name: PackageName }; limit?: number }): Promise<Package[]>
   /** Updates as they become true in this peer's catalogue, in order, until the signal aborts or the registry stops. */
@@ -168,6 +209,8 @@ export interface P2PRegistry extends Registry, Startable {
   readonly isRunning: boolean
   readonly peerId: string
   readonly owner: OwnerId
+  /** Calls back when what names mean was changed here, by `pin`, `unpin`, `follow` or `unfollow`. Returns its undoing. */
+  onNamesChange(listener: () => void): () => void
   stats(): Promise<NetworkStats>
   status(): Promise<RegistryStatus>
   addBootstrapNode(address: string | { peerId: string; address: string }): Promise<void>

@@ -3,7 +3,7 @@ import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { ContentId, OwnerId, PackageName, RecordId, Version } from './names.ts'
 import type { PackageUpdateType } from './package.ts'
 import type { Query, ScoreExplanation, SearchFacets } from './query.ts'
-import type { AttestationRecord, RecordKind, ReleaseRecord } from './records.ts'
+import type { AttestationRecord, RecordKind, ReleaseRecord, StatementFact } from './records.ts'
 
 /** What became of one record handed to the catalogue. */
 export type IngestOutcome =
@@ -151,6 +151,10 @@ export interface Catalogue {
   isUnpublished(key: ReleaseKey): boolean
   /** The highest `seq` of the statements of a field (`statementField`), 0 when there is none. */
   statementSeq(owner: OwnerId, name: PackageName, field: string): number
+  /** The statement of a field (`statementField`) that holds, undefined when there is none. */
+  statement(owner: OwnerId, name: PackageName, field: string): StatementFact | undefined
+  /** Owners of whom a statement of this field under this name says something, in ascending order, at most `limit`. */
+  stating(name: PackageName, field: string, limit: number): OwnerId[]
   /** All attestations about a package, oldest first seen first. */
   attestations(owner: OwnerId, name: PackageName): AttestationRecord[]
   /**

@@ -8,6 +8,7 @@ import { savePackage, withTempDir } from '../download.ts'
 import { bytes, note, plain, plural, print, printJson } from '../output.ts'
 import { type CommonOptions, connectToPeer } from '../peer.ts'
 import { showProgress } from '../progress.ts'
+import { projectReference } from '../project-lock.ts'
 import { does, verb } from '../verb.ts'
 
 interface GetVerbOptions extends CommonOptions {
@@ -33,7 +34,7 @@ export function getVerb(): Command {
       throw new UsageError('--out and --extract exclude each other', 'Give one of them.')
     }
     const client = await connectToPeer(options, { signal })
-    const fetched = await fetchPackage(client, reference, options.integrity, signal)
+    const fetched = await fetchPackage(client, await projectReference(reference), options.integrity, signal)
     const path = await write(fetched, options, signal)
     const { package: got, completeness } = fetched
     const { owner, name, version, cid, integrity, deprecated, yanked } = got

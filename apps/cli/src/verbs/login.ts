@@ -1,9 +1,11 @@
 import { homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { formatProjectNames } from '@registry/types'
 import type { Command } from 'commander'
 import { writeNpmSetting } from '../npmrc.ts'
 import { print, printJson } from '../output.ts'
 import { type CommonOptions, connectToPeer, dataDirOf } from '../peer.ts'
+import { readProjectLock } from '../project-lock.ts'
 import { does, verb } from '../verb.ts'
 
 interface LoginOptions extends CommonOptions {
@@ -28,10 +30,18 @@ export function loginVerb(): Command {
       return
     }
     const path = resolve(options.npmrc ?? process.env.NPM_CONFIG_USERCONFIG ?? join(homedir(), '.npmrc'))
-    await writeNpmSetting(path, `${url.replace(/^http:/, '')}/:_authToken`, token)
+    for (const address of [url, ...(await projectAddresses(url))]) {
+      await writeNpmSetting(path, `${address.replace(/^http:/, '')}/:_authToken`, token)
+    }
     if (options.json) printJson({ registry: `${url}/`, path })
     else print(`Wrote a token for ${url}/ into ${path}`, `Next: npm publish --registry ${url}/`)
   })
+}
+
+/** Where the project at hand finds this peer by a longer address, npm publishes with a token for exactly that. */
+async function projectAddresses(url: string): Promise<string[]> {
+  const { names, address } = await readProjectLock(process.cwd())
+  return address === url && names.size > 0 ? [`${url}/~/${formatProjectNames(names)}`] : []
 }
 
 async function createToken(

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { completenessText } from '../completeness.ts'
 import { bytes, day, fields, print, printJson, table } from '../output.ts'
 import { connectToPeer } from '../peer.ts'
+import { projectReference } from '../project-lock.ts'
 import { does, verb } from '../verb.ts'
 import { marksOf } from '../version-marks.ts'
 
@@ -16,7 +17,8 @@ export function showVerb(): Command {
     details: 'From the catalogue of the peer; no content is fetched.',
     example: 'registry show web-kit@0.1.0'
   })
-  return does<[string], { json?: boolean }>(command, async (options, signal, reference) => {
+  return does<[string], { json?: boolean }>(command, async (options, signal, text) => {
+    const reference = await projectReference(text)
     const client = await connectToPeer(options, { signal })
     const details = await client.details(reference, { signal })
     if (details === undefined) throw await notFoundError(client, reference, { signal })

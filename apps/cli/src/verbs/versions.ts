@@ -2,6 +2,7 @@ import { notFoundError } from '@registry/control'
 import type { Command } from 'commander'
 import { bytes, day, print, printJson, table } from '../output.ts'
 import { connectToPeer } from '../peer.ts'
+import { projectReference } from '../project-lock.ts'
 import { does, verb } from '../verb.ts'
 import { marksOf } from '../version-marks.ts'
 
@@ -10,7 +11,8 @@ export function versionsVerb(): Command {
     summary: 'List the versions of a package, newest first.',
     example: 'registry versions web-kit'
   })
-  return does<[string], { json?: boolean }>(command, async (options, signal, name) => {
+  return does<[string], { json?: boolean }>(command, async (options, signal, text) => {
+    const name = await projectReference(text)
     const client = await connectToPeer(options, { signal })
     const versions = await client.listVersions(name, { signal })
     if (versions.length === 0) throw await notFoundError(client, name, { signal })

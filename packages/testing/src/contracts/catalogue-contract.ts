@@ -538,6 +538,35 @@ export function catalogueContract({ name, create }: Contract<CatalogueSubject>):
         expect(catalogue.state(owner.id, packageName).readme).toBeUndefined()
       })
 
+      it('are told by their field, also under a name that the owner has released nothing under', async () => {
+        await using subject = await create()
+        const { catalogue } = subject
+        const [x, y] = [await seededOwner('x'), await seededOwner('y')]
+        const name = parsePackageName('example.org')
+        const say = async (owner: OwnerIdentity, fact: StatementFact, seq = 1): Promise<void> => {
+          const statement = makeStatement({ owner: owner.id, name, seq, fact })
+          await catalogue.ingest([owner.inception, await signStatement(statement, owner.signer)])
+        }
+        expect(catalogue.statement(x.id, name, 'domain')).toBeUndefined()
+        for (const owner of [x, y]) await say(owner, { field: 'domain', claimed: true })
+        await say(x, { field: 'alias', owner: y.id })
+        expect(catalogue.statement(x.id, name, 'alias')).toEqual({ field: 'alias', owner: y.id })
+        expect(catalogue.statement(y.id, name, 'alias')).toBeUndefined()
+        expect(catalogue.stating(name, 'domain', 9)).toEqual([x.id, y.id].sort())
+        expect(catalogue.stating(name, 'domain', 1)).toEqual([x.id, y.id].sort().slice(0, 1))
+        await say(x, { field: 'domain', claimed: false }, 2)
+        await say(x, { field: 'alias', owner: null }, 2)
+        expect(catalogue.stating(name, 'domain', 9)).toEqual([y.id])
+        expect(catalogue.stating(name, 'alias', 9)).toEqual([])
+        expect(catalogue.statement(x.id, name, 'alias')).toEqual({ field: 'alias', owner: null })
+        // Nobody has released a package of this name.
+        expect(catalogue.ownersOf(name)).toEqual([])
+        expect(catalogue.counts().packages).toBe(0)
+        expect(catalogue.packages({ limit: 9 })).toEqual([])
+        expect(catalogue.changes({ after: 0, limit: 9 })).toEqual([])
+        expect(catalogue.search(new Query(['example'])).hits).toEqual([])
+      })
+
       it('are refused from any but the owner', async () => {
         await using subject = await create()
         await ingestAll(subject.catalogue, [{}])

@@ -1,17 +1,16 @@
-import { isOwnerId, type OwnerId, type PackageName, type PackageReference } from '@registry/types'
 import { InvalidProjectNamesError } from './errors.ts'
-import { parseNpmName } from './names.ts'
+import { isOwnerId, type OwnerId, type PackageName, parsePackageName } from './names.ts'
 
 /** Whose package a short name means to one project, whatever it means to the peer. */
 export type ProjectNames = ReadonlyMap<PackageName, OwnerId>
 
 const NONE: ProjectNames = new Map()
 const PREFIX = '/~/'
-/** As long as the path of a request may be, there is room for no more. */
+/** The head of a request has room for no more. */
 const MAX_NAMES = 200
 
 /**
- * Takes a project's names off the path of a request: `/~/kit=<owner ID>,@acme/log=<owner ID>/kit` is `/kit`, in which
+ * Takes a project's names off the path of a request: `/~/kit@<owner ID>,@acme/log@<owner ID>/kit` is `/kit`, in which
  * `kit` is that owner's. So they are in the address of the registry, which a project commits, and reach every peer by it.
  *
  * @throws {InvalidProjectNamesError} ERR_INVALID_PROJECT_NAMES
@@ -23,11 +22,11 @@ export function splitProjectNames(path: string): { names: ProjectNames; path: st
   return { names: parseProjectNames(text), path: end === -1 ? '/' : path.slice(end) }
 }
 
-/** Reads `kit=<owner ID>,@acme%2flog=<owner ID>`. @throws {InvalidProjectNamesError} ERR_INVALID_PROJECT_NAMES */
+/** Reads `kit@<owner ID>,@acme%2flog@<owner ID>`. @throws {InvalidProjectNamesError} ERR_INVALID_PROJECT_NAMES */
 export function parseProjectNames(text: string): ProjectNames {
   const names = new Map<PackageName, OwnerId>()
   for (const item of text.split(',')) {
-    const [, encoded = '', owner = ''] = /^([^=]+)=([^=]+)$/.exec(item) ?? []
+    const [, encoded = '', owner = ''] = /^(.+)@([^@]+)$/.exec(item) ?? []
     const name = readName(encoded)
     if (name === undefined || !isOwnerId(owner)) throw new InvalidProjectNamesError(item)
     if (names.has(name)) throw new InvalidProjectNamesError(item, 'names a package that was named before')
@@ -40,22 +39,14 @@ export function parseProjectNames(text: string): ProjectNames {
 /** The names as `parseProjectNames` reads them back, in one order whatever order they are given in. */
 export function formatProjectNames(names: ProjectNames): string {
   return [...names]
-    .map(([name, owner]) => `${name.replace('/', '%2f')}=${owner}`)
+    .map(([name, owner]) => `${name.replace('/', '%2f')}@${owner}`)
     .sort()
     .join(',')
 }
 
-/** What a name means where these names hold. @throws {InvalidPackageNameError} ERR_INVALID_NAME */
-export function referenceIn(names: ProjectNames, npmName: string): PackageReference {
-  const reference = parseNpmName(npmName)
-  const owner = reference.owner ?? names.get(reference.name)
-  return owner === undefined ? reference : { ...reference, owner }
-}
-
 function readName(encoded: string): PackageName | undefined {
   try {
-    const { name, owner } = parseNpmName(decodeURIComponent(encoded))
-    return owner === undefined ? name : undefined
+    return parsePackageName(decodeURIComponent(encoded))
   } catch {
     return undefined
   }
