@@ -28,7 +28,7 @@ export function defaultNodeConfig(): P2PConfig {
   return {
     ...defaultConfig(),
     http: { ...HTTP_DEFAULTS },
-    gateway: { origins: [...GATEWAY_DEFAULTS.origins] }
+    gateway: { origins: [...GATEWAY_DEFAULTS.origins], mirrors: [...GATEWAY_DEFAULTS.mirrors] }
   }
 }
 

@@ -10,7 +10,10 @@ import type {
   ConnectedPeer,
   ContentRouter,
   DiscoveredPeer,
+  DocumentKey,
+  DocumentSource,
   HolderAnswers,
+  KeptDocument,
   Logger,
   MarketplaceBehaviour,
   NetworkStats,
@@ -63,6 +66,7 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
   readonly #components: MarketplaceBehaviourComponents
   /** Given while running or stopped, on top of those configured. */
   readonly #bootstrapNodes = new Set<string>()
+  #documents: DocumentSource | undefined
   #wanted = false
   #turn: Promise<void> = Promise.resolve()
   #running: RunningPeer | undefined
@@ -84,6 +88,9 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
       blobs: store.blobs,
       blocks: {
         block: (peerId, cid, options) => this.#require().protocol.block(peerId, cid, options)
+      },
+      locator: {
+        locate: (peerId, integrity, options) => this.#require().protocol.locate(peerId, integrity, options)
       },
       isConnected: (peerId) => this.#isConnected(peerId),
       connectedPeers: () => this.#running?.registryPeers() ?? [],
@@ -174,6 +181,21 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
     return this.#require().holders.lookup(name, owner, options)
   }
 
+  serveDocuments(source: DocumentSource): () => void {
+    this.#documents = source
+    return () => {
+      if (this.#documents === source) this.#documents = undefined
+    }
+  }
+
+  async documentOf(
+    peerId: PeerIdText,
+    key: DocumentKey,
+    options?: AbortOptions
+  ): Promise<KeptDocument | undefined> {
+    return this.#require().protocol.document(peerId, key, options)
+  }
+
   async settled(options?: AbortOptions): Promise<void> {
     await this.#running?.settled(options?.signal)
   }
@@ -223,7 +245,11 @@ class LibMarketplaceBehaviour implements MarketplaceBehaviour {
     try {
       const running = await composePeer(
         { ...this.#settings, bootstrap: { ...bootstrap, nodes } },
-        { ...this.#components, contentRouter: this.contentRouter }
+        {
+          ...this.#components,
+          contentRouter: this.contentRouter,
+          documents: async (from, key) => this.#documents?.(from, key)
+        }
       )
       // What it starts asks it through here.
       this.#running = running

@@ -9,6 +9,7 @@ import {
   type CatalogueSketch,
   type CatalogueSummary,
   type ContentRouter,
+  type DocumentSource,
   type OwnerId,
   type PackageName,
   type PackageProtocolHandlers,
@@ -29,6 +30,7 @@ import type { ScopeQuota } from './scope-quota.ts'
 export interface ProtocolHandlersComponents {
   store: Pick<RegistryStore, 'catalogue' | 'blobs'>
   contentRouter: Pick<ContentRouter, 'addProvider'>
+  documents: DocumentSource
   intake: RecordIntake
   quota: ScopeQuota
   /** What this peer keeps of the catalogue. */
@@ -58,7 +60,7 @@ const ESTIMATE_ERROR = 2
 
 /** What this peer answers, from its catalogue and blobs alone. */
 export function protocolHandlers(components: ProtocolHandlersComponents): PackageProtocolHandlers {
-  const { store, contentRouter, intake, quota, holds, relay, onCompared, onGiven } = components
+  const { store, contentRouter, documents, intake, quota, holds, relay, onCompared, onGiven } = components
   const { catalogue, blobs } = store
 
   const envelopesOf = (ids: ReadonlyArray<RecordId | undefined>): Uint8Array[] =>
@@ -196,6 +198,14 @@ export function protocolHandlers(components: ProtocolHandlersComponents): Packag
         .map(({ cid }) => cid)
       const last = cids.at(-1)
       return last === undefined || cids.length < wanted ? { cids } : { cids, next: last }
+    },
+
+    async locate(_from, integrity) {
+      return blobs.find(integrity)
+    },
+
+    async document(from, key) {
+      return documents(from, key)
     },
 
     async announceHoldings(from, cids) {

@@ -21,6 +21,7 @@ import type {
   ContentId,
   ContentRouter,
   DiscoveryStrategy,
+  DocumentSource,
   Logger,
   PackageName,
   PackageProtocol,
@@ -61,6 +62,7 @@ export interface RunningPeerComponents {
   store: RegistryStore
   privateKey: PrivateKey
   contentRouter: ContentRouter
+  documents: DocumentSource
   clock: Clock
   logger?: Logger
   libp2p?: Partial<Libp2pOptions>
@@ -81,6 +83,7 @@ const REQUEST_COSTS: Readonly<Record<string, number>> = {
   recordIds: 50,
   snapshot: 40,
   holdings: 20,
+  document: 20,
   announceHoldings: 20
 }
 const SYNC_BUDGET = { maxBytes: 1024 * 1024 * 1024, maxMs: 600_000, maxRefused: 256, maxComparisons: 6 }
@@ -192,6 +195,7 @@ export class RunningPeer {
       handlers: protocolHandlers({
         store,
         contentRouter,
+        documents: components.documents,
         intake,
         quota: scopeQuota({ holds, shardBits, maxPeers: MAX_PEERS })({ clock }),
         holds,

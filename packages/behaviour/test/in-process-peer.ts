@@ -74,6 +74,7 @@ export function inProcessPeer({
   const handlers = protocolHandlers({
     store,
     contentRouter: { addProvider: () => {} },
+    documents: async () => undefined,
     intake: recordIntake({
       catalogue,
       holds,

@@ -102,6 +102,7 @@ export async function rawPeer(handlers: Partial<PackageProtocolHandlers> = {}): 
   const answers: PackageProtocolHandlers = protocolHandlers({
     store,
     contentRouter: { addProvider: () => {} },
+    documents: async () => undefined,
     intake: recordIntake({
       catalogue: store.catalogue,
       holds: FULL,

@@ -81,6 +81,7 @@ export interface HttpConfig {
 export interface GatewayConfig {
   publicUrl?: string
   origins: string[]
+  mirrors: string[]
 }
 
 /** Every setting of a peer. */

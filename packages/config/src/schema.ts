@@ -70,6 +70,10 @@ const originRule = text(1024).regex(/^\s*\S+\s+(peers|https?:\/\/\S+)\s*$/, {
   error: 'must be a pattern and "peers" or an address, such as "@acme/* peers"'
 })
 
+const mirror = text(128).regex(/^(?:\*|[1-9A-HJ-NP-Za-km-z]{46,64})$/, {
+  error: 'must be a peer ID, or "*" for every peer of the network'
+})
+
 const dnsServer = text(64).refine(
   (value) => {
     const [, v4 = '', v6 = '', port = '53'] =
@@ -179,6 +183,9 @@ const SECTIONS = {
       .describe('Address of the npm registry for others than this machine, as behind a proxy.'),
     origins: list(originRule).describe(
       'Where the packages of names come from, the first rule that fits deciding; by default the peers.'
+    ),
+    mirrors: list(mirror).describe(
+      "Peers whose word about other registries' documents counts, and who are given them: peer IDs, or * for all."
     )
   })
 } satisfies { [Section in keyof P2PConfig]: z.ZodType<P2PConfig[Section]> }

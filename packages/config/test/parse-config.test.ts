@@ -78,8 +78,8 @@ describe('settings of a program', () => {
     ['http.listen', 4873, 'must be a text'],
     ['gateway.publicUrl', 'packages.example.org', 'must be an address'],
     ['gateway.publicUrl', 'ftp://packages.example.org', 'must be an address'],
-    ['names.dnsServers', ['dns.example.org'], 'must be ADDRESS or ADDRESS:PORT'],
-    ['names.dnsServers', ['192.0.2.1:99999'], 'must be ADDRESS or ADDRESS:PORT'],
+    ['names.dnsServers', '192.0.2.1', 'must be a list'],
+    ['gateway.mirrors', '*', 'must be a list'],
     ['gateway.origins', 'peers', 'must be a list']
   ])('%s refuses %j', (path, value, reason) => {
     const [section = '', key = ''] = path.split('.')

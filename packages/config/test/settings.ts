@@ -55,7 +55,8 @@ export const EXAMPLES: Record<string, { value: unknown; text: string }> = {
   'gateway.origins': {
     value: ['@acme/* peers', '* https://registry.example.org/'],
     text: '@acme/* peers, * https://registry.example.org/'
-  }
+  },
+  'gateway.mirrors': { value: ['*'], text: '*' }
 }
 
 /** The examples in their sections. */

@@ -1,4 +1,4 @@
-import { itemsUntilAborted, untilAborted } from '@registry/timing'
+import { deadline, itemsUntilAborted, untilAborted } from '@registry/timing'
 import type {
   AbortOptions,
   BlobInfo,
@@ -6,6 +6,7 @@ import type {
   BlockSource,
   Clock,
   ContentId,
+  ContentLocator,
   ContentProvider,
   ContentRouter,
   ContentRouterStats,
@@ -26,6 +27,10 @@ import { Transfer } from './transfer.ts'
 
 const PART = 'registry:content-routing'
 const LIST_PAGE = 1000
+/** Contents that are fetched at most for one integrity: of different ones all but one are wrong. */
+const MAX_LOCATED = 3
+/** Who took another content for the one that was asked for is not asked again for so long. */
+const MISLED_MS = 600_000
 /** Connected peers that are asked at a venture. */
 const MAX_CANDIDATES = 8
 
@@ -54,6 +59,8 @@ export interface ContentRouterInit {
   blockTimeoutMs?: number
   /** A fetch to which nothing came for this long is given up. @default 30000 */
   fetchTimeoutMs?: number
+  /** How long connected peers may take to say whether they have a content that is asked for by its integrity. @default 1000 */
+  locateTimeoutMs?: number
 }
 
 export interface ContentRouterComponents {
@@ -61,6 +68,8 @@ export interface ContentRouterComponents {
   peerId: PeerIdText
   blobs: BlobStore
   blocks: BlockSource
+  /** Without it a content cannot be found by its integrity. */
+  locator?: ContentLocator
   /** The DHT; without one, only peers that told us themselves are known as providers. */
   routing?: ProviderRouting
   isConnected: (peerId: PeerIdText) => boolean
@@ -83,7 +92,8 @@ export const CONTENT_ROUTER_DEFAULTS: Required<ContentRouterInit> = Object.freez
   maxConcurrentFetches: 8,
   hedgeAfterMs: 1000,
   blockTimeoutMs: 15_000,
-  fetchTimeoutMs: 30_000
+  fetchTimeoutMs: 30_000,
+  locateTimeoutMs: 1000
 })
 
 /**
@@ -111,6 +121,8 @@ class ContentRouterImpl implements ContentRouter {
   readonly #components: ContentRouterComponents
   readonly #cache: ProviderCache
   readonly #histories: LruMap<PeerIdText, ProviderHistory>
+  /** When a peer last gave another content for the one that was asked for, ms since the epoch. */
+  readonly #misled: LruMap<PeerIdText, number>
   readonly #reprovider: Reprovider
   readonly #slots: Slots
   readonly #jobs = new Map<ContentId, Job>()
@@ -130,6 +142,7 @@ class ContentRouterImpl implements ContentRouter {
       ttlMs: init.providerRecordTtlMs
     })
     this.#histories = new LruMap(init.maxPeers)
+    this.#misled = new LruMap(init.maxPeers)
     this.#reprovider = new Reprovider(
       { recordTtlMs: init.providerRecordTtlMs, provideTimeoutMs: init.provideTimeoutMs },
       { routing, clock, logger }
@@ -241,6 +254,34 @@ class ContentRouterImpl implements ContentRouter {
     return this.#join(job, onProgress, signal)
   }
 
+  async find(
+    integrity: string,
+    { maxBytes, signal = new AbortController().signal, onProgress }: FetchOptions & { maxBytes: number }
+  ): Promise<BlobInfo | undefined> {
+    signal.throwIfAborted()
+    const stored = this.#components.blobs.find(integrity)
+    if (stored !== undefined) return stored
+    const tried = new Set<string>()
+    for await (const { peerId, content } of this.#locate(integrity, signal)) {
+      const { cid, size } = content
+      if (size > maxBytes || tried.has(`${cid} ${size}`)) continue
+      if (tried.size === MAX_LOCATED) return undefined
+      tried.add(`${cid} ${size}`)
+      this.addProvider(cid, peerId)
+      try {
+        return await this.fetch(content, onProgress === undefined ? { signal } : { signal, onProgress })
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isRegistryError(error)) throw error
+        this.updateProviderReputation(peerId, { success: false })
+        if (isRegistryError(error, 'ERR_HASH_MISMATCH'))
+          this.#misled.set(peerId, this.#components.clock.now())
+        this.removeProvider(cid, peerId)
+      }
+    }
+    return undefined
+  }
+
   stats(): ContentRouterStats {
     return {
       providerRecords: this.#cache.count(this.#components.clock.now()),
@@ -296,6 +337,39 @@ class ContentRouterImpl implements ContentRouter {
   #compare(a: PeerIdText, b: PeerIdText): number {
     const { isConnected } = this.#components
     return Number(isConnected(b)) - Number(isConnected(a)) || this.reputation(b) - this.reputation(a)
+  }
+
+  /** What connected peers say of an integrity, as they answer, until all have or the time for it is over. */
+  async *#locate(
+    integrity: string,
+    signal: AbortSignal
+  ): AsyncGenerator<{ peerId: PeerIdText; content: BlobInfo }> {
+    const { locator, connectedPeers = () => [], clock } = this.#components
+    if (locator === undefined) return
+    const limit = deadline(clock, this.#init.locateTimeoutMs, signal)
+    const ask = async (peerId: PeerIdText): Promise<{ peerId: PeerIdText; content?: BlobInfo }> => {
+      try {
+        const asking = locator.locate(peerId, integrity, { signal: limit.signal })
+        const content = await untilAborted(asking, limit.signal)
+        return content === undefined ? { peerId } : { peerId, content }
+      } catch {
+        return { peerId }
+      }
+    }
+    try {
+      const best = connectedPeers()
+        .filter((peerId) => clock.now() >= (this.#misled.peek(peerId) ?? 0) + MISLED_MS)
+        .toSorted((a, b) => this.reputation(b) - this.reputation(a))
+      const asked = new Map(best.slice(0, MAX_CANDIDATES).map((peerId) => [peerId, ask(peerId)]))
+      while (asked.size > 0) {
+        const { peerId, content } = await Promise.race(asked.values())
+        asked.delete(peerId)
+        signal.throwIfAborted()
+        if (content !== undefined) yield { peerId, content }
+      }
+    } finally {
+      limit.clear()
+    }
   }
 
   /** Ends by itself after `lookupTimeoutMs`; a DHT that fails or hangs is one that knows nobody. */

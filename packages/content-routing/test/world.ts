@@ -27,6 +27,8 @@ export interface Provider {
     cid: string,
     block: Uint8Array | undefined
   ) => Uint8Array | Promise<Uint8Array | undefined> | undefined
+  /** What it says of an integrity. */
+  located?: (integrity: string) => BlobInfo | 'never' | undefined
 }
 
 export interface Request {
@@ -72,6 +74,13 @@ export class World implements AsyncDisposable {
       peerId: seededPeerId('self'),
       blobs: this.blobs,
       blocks,
+      locator: {
+        locate: async (peerId, integrity) => {
+          const located = this.#providers.get(peerId)?.located?.(integrity)
+          if (located === 'never') return new Promise<never>(() => {})
+          return located
+        }
+      },
       ...(options.dht === false ? {} : { routing }),
       isConnected: (peerId) => this.connected.has(peerId),
       connectedPeers: () => (options.askConnected === true ? [...this.connected] : []),

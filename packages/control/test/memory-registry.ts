@@ -297,6 +297,18 @@ export class MemoryRegistry implements P2PRegistry {
     }
   }
 
+  async findContent(): Promise<undefined> {}
+
+  async keepContent(): Promise<never> {
+    throw new RegistryError('ERR_STORAGE', 'Nothing is kept here')
+  }
+
+  serveDocuments(): () => void {
+    return () => {}
+  }
+
+  async documentOf(): Promise<undefined> {}
+
   onNamesChange(): () => void {
     return () => {}
   }

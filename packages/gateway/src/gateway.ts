@@ -69,7 +69,14 @@ export interface GatewayInit {
   origins?: readonly string[]
   /** Where is kept what came from other registries. */
   upstreamDir: string
-  /** Kept of other registries on disk; what was not used for longest makes room. @default 4294967296 */
+  /**
+   * Peers whose word about the documents of other registries counts as those registries' own, and who are given them: their
+   * IDs, or `*` for every peer of the network. @default none
+   */
+  mirrors?: readonly string[]
+  /** How long mirrors may take to answer. @default 2000 */
+  mirrorTimeoutMs?: number
+  /** Kept of other registries on disk, tarballs with a sha512 aside; what was not used for longest makes room. @default 4294967296 */
   upstreamCacheBytes?: number
   /** Another registry is not asked again for a document younger than this. @default 60000 */
   upstreamMaxAgeMs?: number
@@ -101,6 +108,8 @@ export interface Gateway extends Startable {
 
 export const GATEWAY_DEFAULTS: Readonly<{
   origins: readonly string[]
+  mirrors: readonly string[]
+  mirrorTimeoutMs: number
   upstreamCacheBytes: number
   upstreamMaxAgeMs: number
   upstreamTimeoutMs: number
@@ -111,6 +120,8 @@ export const GATEWAY_DEFAULTS: Readonly<{
   documentMaxAgeMs: number
 }> = Object.freeze({
   origins: Object.freeze([]),
+  mirrors: Object.freeze([]),
+  mirrorTimeoutMs: 2000,
   upstreamCacheBytes: 4 * 1024 ** 3,
   upstreamMaxAgeMs: 60_000,
   upstreamTimeoutMs: 60_000,
@@ -166,10 +177,20 @@ class NpmGateway implements Gateway {
     this.#lists = { registry, names: new ShortNames({ maxAgeMs }, registry, clock) }
     this.#writes = new Writes(registry)
     this.#advisories = new Advisories(registry)
-    const { origins, upstreamDir, upstreamCacheBytes, upstreamMaxAgeMs, upstreamTimeoutMs, maxPackageBytes } =
-      this.#init
+    const {
+      mirrors,
+      mirrorTimeoutMs,
+      origins,
+      upstreamDir,
+      upstreamCacheBytes,
+      upstreamMaxAgeMs,
+      upstreamTimeoutMs,
+      maxPackageBytes
+    } = this.#init
     this.#upstreams = new Upstreams(
       {
+        mirrors,
+        mirrorTimeoutMs,
         origins,
         cacheDir: upstreamDir,
         maxCacheBytes: upstreamCacheBytes,
@@ -178,13 +199,14 @@ class NpmGateway implements Gateway {
         maxDocumentBytes: MAX_UPSTREAM_DOCUMENT_BYTES,
         maxPackageBytes
       },
-      clock
+      { registry, clock }
     )
   }
 
   async start(): Promise<void> {
     if (this.#following !== undefined) return
     const ended = new AbortController()
+    this.#upstreams.start()
     const unlisten = this.#registry.onNamesChange(() => this.#forgetAll())
     this.#following = { ended, done: this.#follow(ended.signal).finally(unlisten) }
   }

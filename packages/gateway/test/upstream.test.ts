@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { describeContent } from '@registry/testing'
+import type { DocumentKey, PeerIdText } from '@registry/types'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { originOf, parseOriginRule } from '../src/upstream/origins.ts'
 import { type Served, seededOwner, serve } from './serve.ts'
@@ -37,6 +39,24 @@ const documentWith = (dist: (url: string) => object) => (url: string) => ({
   'dist-tags': { latest: '1.0.0' },
   versions: { '1.0.0': { name: 'theirs', version: '1.0.0', dist: dist(url) } }
 })
+
+/** What the neighbour says that it keeps of the document of `theirs`. */
+async function mirrored(
+  peer: Served,
+  other: Served,
+  { askedAtMs = peer.clock.now(), document }: { askedAtMs?: number; document?: string } = {}
+): Promise<void> {
+  const answer = await other.ask('/theirs', { headers: ABBREVIATED })
+  const bytes = Buffer.from(document ?? answer.text)
+  const content = describeContent(bytes)
+  const key = { registry: other.url, name: 'theirs', form: 'abbreviated' }
+  peer.behaviour.contentRouter.remote.set(content.cid, bytes)
+  peer.behaviour.theirDocuments.set(JSON.stringify(key), {
+    content,
+    etag: String(answer.headers.etag),
+    askedAtMs
+  })
+}
 
 describe('where a name comes from', () => {
   const rules = [
@@ -173,6 +193,22 @@ describe('a package of another registry', () => {
     await other.publish(MANIFEST)
     const path = '/theirs/-/theirs-1.0.0.tgz'
     const original = (await peer.ask(path)).bytes
+    const [kept] = peer.store.blobs.list({ limit: 1 })
+    peer.store.damageBlock(String(kept?.cid))
+    expect((await peer.ask(path)).bytes.equals(original)).toBe(true)
+  })
+
+  it('is kept apart when its document has no sha512, and got again when that is damaged', async () => {
+    const original = Buffer.from('a tarball from long ago')
+    const shasum = createHash('sha1').update(original).digest('hex')
+    const url = await registryOf(
+      documentWith((base) => ({ tarball: `${base}/theirs-1.0.0.tgz`, shasum })),
+      original
+    )
+    const peer = await serve({ origins: [`* ${url}`] })
+    const path = '/theirs/-/theirs-1.0.0.tgz'
+    expect((await peer.ask(path)).bytes.equals(original)).toBe(true)
+    expect(peer.store.blobs.usage().blobs).toBe(0)
     const kept = readdirSync(peer.upstreamDir)
       .map((name) => join(peer.upstreamDir, name))
       .find((file) => readFileSync(file).equals(original))
@@ -200,6 +236,16 @@ describe('a package of another registry', () => {
     expect(kept.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(10_000)
   })
 
+  it('is got from a peer that has it, and the registry is not asked for it', async () => {
+    const { peer, other } = await pair()
+    await other.publish(MANIFEST)
+    const bytes = (await other.ask('/theirs/-/theirs-1.0.0.tgz')).bytes
+    await peer.ask('/theirs', { headers: ABBREVIATED })
+    peer.behaviour.contentRouter.remote.set(describeContent(bytes).cid, bytes)
+    await other.close()
+    expect((await peer.ask('/theirs/-/theirs-1.0.0.tgz')).bytes.equals(bytes)).toBe(true)
+  })
+
   it('is audited there, and an installation does not wait when that registry is away', async () => {
     const { peer, other } = await pair()
     await other.publish(MANIFEST)
@@ -217,5 +263,97 @@ describe('a package of another registry', () => {
       {},
       expect.stringContaining(other.url)
     ])
+  })
+})
+
+describe('a document of another registry', () => {
+  /** As `pair`, where the peer believes these peers. */
+  async function pairWith(mirrors: readonly string[]): Promise<{ peer: Served; other: Served }> {
+    const other = await serve()
+    await other.publish(MANIFEST)
+    return { other, peer: await serve({ mirrors, origins: [`* ${other.url}/`] }) }
+  }
+
+  const versions = async (peer: Served): Promise<string[] | number> => {
+    const { status, json } = await peer.ask('/theirs', { headers: ABBREVIATED })
+    return status === 200 ? Object.keys(json.versions) : status
+  }
+
+  it.each([['*'], ['12D3KooWLone']])(
+    'is that of a mirror, and the registry is not asked: %s',
+    async (mirror) => {
+      const { peer, other } = await pairWith([mirror])
+      await mirrored(peer, other)
+      await other.close()
+      expect(await versions(peer)).toEqual(['1.0.0'])
+    }
+  )
+
+  it('is not asked of peers that are no mirrors', async () => {
+    for (const mirrors of [[], ['12D3KooWOther']]) {
+      const { peer, other } = await pairWith(mirrors)
+      await mirrored(peer, other)
+      await other.close()
+      expect(await versions(peer)).toBe(503)
+      expect(peer.behaviour.calls).not.toContain('document theirs')
+    }
+  })
+
+  it('is asked of the registry when a mirror has not asked it of late, which confirms it or tells what is new', async () => {
+    const { peer, other } = await pairWith(['*'])
+    await mirrored(peer, other, { askedAtMs: peer.clock.now() - 61_000 })
+    await other.publish({ ...MANIFEST, version: '1.1.0' })
+    expect(await versions(peer)).toEqual(['1.1.0', '1.0.0'])
+    const same = await pairWith(['*'])
+    await mirrored(same.peer, same.other, { askedAtMs: 0 })
+    expect(await versions(same.peer)).toEqual(['1.0.0'])
+  })
+
+  it('is that of a mirror, however old, when the registry is away, and is kept then', async () => {
+    const { peer, other } = await pairWith(['*'])
+    await mirrored(peer, other, { askedAtMs: 0 })
+    await other.close()
+    expect(await versions(peer)).toEqual(['1.0.0'])
+    peer.behaviour.theirDocuments.clear()
+    expect(await versions(peer)).toEqual(['1.0.0'])
+  })
+
+  it.each(['{', '[]', '"x"', '[['.repeat(10_000)])(
+    'is not taken from a mirror that has none: %j',
+    async (document) => {
+      const { peer, other } = await pairWith(['*'])
+      await mirrored(peer, other, { document })
+      expect(await versions(peer)).toEqual(['1.0.0'])
+      await other.close()
+      await peer.clock.advance(61_000)
+      expect(await versions(peer)).toEqual(['1.0.0'])
+    }
+  )
+
+  it('does not stay for ever because the clock of a mirror goes ahead', async () => {
+    const { peer, other } = await pairWith(['*'])
+    await mirrored(peer, other, { askedAtMs: peer.clock.now() + 10 ** 12 })
+    expect(await versions(peer)).toEqual(['1.0.0'])
+    peer.behaviour.theirDocuments.clear()
+    await other.publish({ ...MANIFEST, version: '1.1.0' })
+    await peer.clock.advance(61_000)
+    expect(await versions(peer)).toEqual(['1.1.0', '1.0.0'])
+  })
+
+  it('is given to mirrors, as it is kept, and to nobody else', async () => {
+    const { peer, other } = await pairWith(['12D3KooWLone'])
+    const key = { registry: other.url, name: 'theirs', form: 'abbreviated' as const }
+    const ask = (from: string, asked: DocumentKey = key): unknown =>
+      peer.behaviour.documents?.(from as PeerIdText, asked)
+    expect(await ask('12D3KooWLone')).toBeUndefined()
+    await versions(peer)
+    const kept = await ask('12D3KooWLone')
+    expect(kept).toMatchObject({ askedAtMs: peer.clock.now(), etag: expect.stringContaining('"') })
+    const [blob] = peer.store.blobs.list({ limit: 9 })
+    expect(kept).toMatchObject({ content: blob })
+    expect(await ask('12D3KooWOther')).toBeUndefined()
+    expect(await ask('12D3KooWLone', { ...key, registry: 'http://127.0.0.1:9' })).toBeUndefined()
+    expect(await ask('12D3KooWLone', { ...key, form: 'full' })).toBeUndefined()
+    expect(await ask('12D3KooWLone', { ...key, name: '../x' })).toBeUndefined()
   })
 })

@@ -1,12 +1,15 @@
 import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import type {
+  BlobInfo,
   CatalogueComparison,
   CatalogueHoldings,
   Clock,
   ComparisonAnswer,
   ContentId,
+  DocumentKey,
   ExchangeOptions,
   HoldingsPage,
+  KeptDocument,
   Logger,
   OwnerId,
   PackageName,
@@ -21,7 +24,15 @@ import type {
   SnapshotPage,
   SymbolChunk
 } from '@registry/types'
-import { ANNOUNCE_HOLDINGS, BLOCK, CONTENT, HOLDINGS, type HoldingsParams } from './content.ts'
+import {
+  ANNOUNCE_HOLDINGS,
+  BLOCK,
+  CONTENT,
+  DOCUMENT,
+  HOLDINGS,
+  type HoldingsParams,
+  LOCATE
+} from './content.ts'
 import { ProtocolError } from './errors.ts'
 import { LatencyWindow } from './latency-window.ts'
 import { GET_PACKAGE, LOOKUP, LOOKUP_NAME, PUBLISH_PACKAGE, SEARCH_PACKAGES } from './lookup.ts'
@@ -125,6 +136,8 @@ class Libp2pPackageProtocol implements PackageProtocol {
     this.#content = this.#endpoint(init, CONTENT, [
       answer(BLOCK, (from, cid) => handlers.block(from, cid)),
       answer(HOLDINGS, (from, page) => handlers.holdings(from, page)),
+      answer(LOCATE, (from, integrity) => handlers.locate(from, integrity)),
+      answer(DOCUMENT, (from, key) => handlers.document(from, key)),
       answer(ANNOUNCE_HOLDINGS, async (from, cids) => {
         await handlers.announceHoldings(from, cids)
         return null
@@ -258,6 +271,18 @@ class Libp2pPackageProtocol implements PackageProtocol {
 
   holdings(peerId: PeerIdText, page: HoldingsParams, options?: ExchangeOptions): Promise<HoldingsPage> {
     return this.#demand(this.#content, peerId, HOLDINGS, page, options)
+  }
+
+  locate(peerId: PeerIdText, integrity: string, options?: ExchangeOptions): Promise<BlobInfo | undefined> {
+    return this.#content.client.request(peerId, LOCATE, integrity, options)
+  }
+
+  document(
+    peerId: PeerIdText,
+    key: DocumentKey,
+    options?: ExchangeOptions
+  ): Promise<KeptDocument | undefined> {
+    return this.#content.client.request(peerId, DOCUMENT, key, options)
   }
 
   async announceHoldings(

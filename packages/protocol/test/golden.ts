@@ -1,7 +1,7 @@
 import { makeRelease, seededBytes, seededOwnerId } from '@registry/testing'
 import { type CatalogueComparison, Query, type RecordId, type SymbolChunk } from '@registry/types'
 import { digestOf } from '../src/cid.ts'
-import { ANNOUNCE_HOLDINGS, BLOCK, HOLDINGS } from '../src/content.ts'
+import { ANNOUNCE_HOLDINGS, BLOCK, DOCUMENT, HOLDINGS, LOCATE } from '../src/content.ts'
 import { frameLength } from '../src/frame-decoder.ts'
 import { GET_PACKAGE, LOOKUP_NAME, PUBLISH_PACKAGE, SEARCH_PACKAGES } from '../src/lookup.ts'
 import { encodeMessage } from '../src/message.ts'
@@ -35,6 +35,8 @@ const chunk: SymbolChunk = {
   count: 2,
   symbols: seededBytes('symbols', 48)
 }
+
+const located = { cid: release.content, size: release.size, integrity: release.integrity }
 
 export const EXAMPLES: Readonly<
   Record<'framing' | 'lookup' | 'reconcile' | 'snapshot' | 'content', Example[]>
@@ -87,6 +89,12 @@ export const EXAMPLES: Readonly<
   content: [
     ...exchange(BLOCK, release.content, seededBytes('example@1.0.0', 64)),
     ...exchange(HOLDINGS, { limit: 1 }, { cids: [release.content], next: release.content }),
+    ...exchange(LOCATE, release.integrity, located),
+    ...exchange(
+      DOCUMENT,
+      { registry: 'https://registry.example.org', name: '@acme/kit', form: 'full' },
+      { content: located, etag: '"1-a"', askedAtMs: 1_767_225_600_000 }
+    ),
     ...exchange(ANNOUNCE_HOLDINGS, [release.content], null)
   ]
 }

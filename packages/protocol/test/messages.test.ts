@@ -16,7 +16,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeCid, recordIdOfDigest } from '../src/cid.ts'
-import { ANNOUNCE_HOLDINGS, BLOCK, HOLDINGS } from '../src/content.ts'
+import { ANNOUNCE_HOLDINGS, BLOCK, DOCUMENT, HOLDINGS, LOCATE } from '../src/content.ts'
 import { frameLength } from '../src/frame-decoder.ts'
 import {
   GET_PACKAGE,
@@ -50,6 +50,19 @@ const envelopes = fc.array(bytes, { maxLength: 5 })
 const digests = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const recordIds = fc.uniqueArray(digests.map(recordIdOfDigest), { minLength: 1, maxLength: 20 })
 const contentIds = fc.array(fc.constant(release.content), { minLength: 1, maxLength: 20 })
+const integrities = fc
+  .uint8Array({ minLength: 64, maxLength: 64 })
+  .map((hash) => `sha512-${Buffer.from(hash).toString('base64')}`)
+const contents = fc.record({
+  cid: fc.constant(release.content),
+  size: fc.nat(PROTOCOL_LIMITS.maxPackageBytes),
+  integrity: integrities
+})
+const documentKeys = fc.record({
+  registry: fc.webUrl(),
+  name: fc.constantFrom('kit', '@acme/kit'),
+  form: fc.constantFrom('abbreviated' as const, 'full' as const)
+})
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const texts = fc.array(text, { maxLength: 8 })
 const counts = fc.maxSafeNat()
@@ -192,6 +205,10 @@ const METHODS = [
       { requiredKeys: ['limit'] }
     ),
     () => fc.record({ cids: contentIds, next: fc.constant(release.content) }, { requiredKeys: ['cids'] })
+  ),
+  law(LOCATE, integrities, (integrity) => contents.map((content) => ({ ...content, integrity }))),
+  law(DOCUMENT, documentKeys, () =>
+    fc.record({ content: contents, etag: fc.string({ maxLength: 256 }), askedAtMs: fc.maxSafeNat() })
   ),
   law(ANNOUNCE_HOLDINGS, contentIds, () => fc.constant(null))
 ]

@@ -134,6 +134,15 @@ export class DomainUnprovenError extends RegistryError<'ERR_DOMAIN_UNPROVEN'> {
   }
 }
 
+/** What came is not the content that was expected. */
+export class ContentMismatchError extends RegistryError<'ERR_HASH_MISMATCH'> {
+  constructor(expected: string, found: string) {
+    super('ERR_HASH_MISMATCH', `The content has the integrity ${found}, not ${expected}`, {
+      details: { expected, found }
+    })
+  }
+}
+
 /** One thing that is wrong with a catalogue file, `offset` bytes from its beginning. */
 export interface CatalogueFileFault {
   offset: number

@@ -51,6 +51,7 @@ export { type CatalogueFileVerification, verifyCatalogueFile } from './catalogue
 export { defaultConfig, type PeerConfig, SECURITY_DEFAULTS } from './default-config.ts'
 export {
   type CatalogueFileFault,
+  ContentMismatchError,
   CorruptNamesError,
   DomainUnprovenError,
   IntegrityMismatchError,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -11,12 +12,15 @@ import {
   type Completeness,
   type ConnectedPeer,
   type DiscoveredPeer,
+  type DocumentKey,
+  type DocumentSource,
   type DomainReport,
   type FetchedPackage,
   formatPackageReference,
   type GetOptions,
   InvalidReferenceError,
   isRegistryError,
+  type KeptDocument,
   type Logger,
   type MarketplaceBehaviour,
   type NameDecision,
@@ -48,6 +52,7 @@ import {
   type SearchPage,
   type SearchResult,
   type StatementReceipt,
+  type StoredContent,
   type SubscribeOptions,
   type Topic,
   toPackage
@@ -55,6 +60,7 @@ import {
 import { exportCatalogueFile } from './catalogue-file/export.ts'
 import { importCatalogueFile } from './catalogue-file/import.ts'
 import {
+  ContentMismatchError,
   IntegrityMismatchError,
   NotRunningError,
   PackageNotFoundError,
@@ -118,6 +124,8 @@ export function createRegistry(init: RegistryInit): (components: RegistryCompone
   return (components) => new Peer(init, components)
 }
 
+const NO_DOCUMENTS: DocumentSource = async () => undefined
+
 /** One run, from `start` to `stop`. */
 interface Run extends RegistryLayers {
   publisher: Publisher
@@ -134,6 +142,7 @@ class Peer implements P2PRegistry {
   readonly #init: Required<RegistryInit>
   readonly #components: RegistryComponents
   #run: Run | undefined
+  #documents: DocumentSource = NO_DOCUMENTS
   readonly #namesListeners = new Set<() => void>()
   #lastIds: { peerId: string; owner: OwnerId } | undefined
   /** Starts and stops take turns. */
@@ -163,6 +172,7 @@ class Peer implements P2PRegistry {
           { catalogue: store.catalogue, dns, clock, owner: owner.id }
         )
         names.onChange(() => this.#tellOfNames())
+        behaviour.serveDocuments((from, key) => this.#documents(from, key))
         await behaviour.start()
         this.#run = {
           ...layers,
@@ -414,6 +424,49 @@ class Peer implements P2PRegistry {
     return () => this.#namesListeners.delete(listener)
   }
 
+  findContent(
+    integrity: string,
+    { maxBytes, signal: given }: AbortOptions & { maxBytes: number }
+  ): Promise<StoredContent | undefined> {
+    return this.#call(given, async ({ behaviour }, signal) => {
+      const found = await behaviour.contentRouter.find(integrity, { maxBytes, signal })
+      return found === undefined ? undefined : this.#stored(found)
+    })
+  }
+
+  keepContent(
+    source: AsyncIterable<Uint8Array>,
+    { maxBytes, integrity, signal: given }: AbortOptions & { maxBytes: number; integrity?: string }
+  ): Promise<StoredContent> {
+    return this.#call(given, async ({ store }, signal) => {
+      const checked = integrity === undefined ? source : ofIntegrity(source, integrity)
+      return this.#stored(await store.blobs.add(checked, { maxBytes, signal }))
+    })
+  }
+
+  serveDocuments(source: DocumentSource): () => void {
+    this.#documents = source
+    return () => {
+      if (this.#documents === source) this.#documents = NO_DOCUMENTS
+    }
+  }
+
+  documentOf(
+    peerId: string,
+    key: DocumentKey,
+    { maxBytes, signal: given }: AbortOptions & { maxBytes: number }
+  ): Promise<(KeptDocument & { stored: StoredContent }) | undefined> {
+    return this.#call(given, async ({ behaviour }, signal) => {
+      const peer = behaviour.peers().find((connected) => connected.peerId === peerId)
+      const kept = peer && (await behaviour.documentOf(peer.peerId, key, { signal }))
+      if (peer === undefined || kept === undefined) return undefined
+      const { content } = kept
+      if (content.size > maxBytes) throw new PackageTooLargeError('The document', maxBytes, 'bytes')
+      behaviour.contentRouter.addProvider(content.cid, peer.peerId)
+      return { ...kept, stored: this.#stored(await behaviour.contentRouter.fetch(content, { signal })) }
+    })
+  }
+
   exportCatalogue(path: string, options: CatalogueFileOptions = {}): Promise<CatalogueFileReport> {
     return this.#call(options.signal, ({ store }, signal) =>
       exportCatalogueFile(path, store.catalogue, { ...options, signal })
@@ -566,6 +619,10 @@ class Peer implements P2PRegistry {
     })
   }
 
+  #stored(content: BlobInfo): StoredContent {
+    return { ...content, read: (options) => this.#read(content, options) }
+  }
+
   #countDownload({ catalogue }: RegistryStore, owner: OwnerId, name: PackageName): void {
     try {
       catalogue.countDownload(owner, name)
@@ -641,6 +698,20 @@ class Peer implements P2PRegistry {
       }
     }
   }
+}
+
+/** Passes a content on, and fails at its end when it is another than is expected: then it is no whole content. */
+async function* ofIntegrity(
+  source: AsyncIterable<Uint8Array>,
+  integrity: string
+): AsyncGenerator<Uint8Array> {
+  const sha512 = createHash('sha512')
+  for await (const piece of source) {
+    sha512.update(piece)
+    yield piece
+  }
+  const found = `sha512-${sha512.digest('base64')}`
+  if (found !== integrity) throw new ContentMismatchError(integrity, found)
 }
 
 function pagesOf(query: Query): Query {

@@ -3,6 +3,7 @@ import * as registry from '../src/index.ts'
 
 it('exports what is documented, and nothing else', () => {
   expect(Object.keys(registry).sort()).toEqual([
+    'ContentMismatchError',
     'CorruptNamesError',
     'CorruptTarballError',
     'DomainUnprovenError',

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import {
+  describeContent,
   type ManualClock,
   type MemoryRegistryStore,
   manualClock,
@@ -16,8 +17,11 @@ import {
   type ContentRouter,
   type ContentRouterStats,
   type DiscoveredPeer,
+  type DocumentKey,
+  type DocumentSource,
   type FetchOptions,
   type HolderAnswers,
+  type KeptDocument,
   type Logger,
   type MarketplaceBehaviour,
   type NetworkStats,
@@ -97,6 +101,15 @@ class LoneRouter implements ContentRouter {
     return content
   }
 
+  async find(integrity: string, { maxBytes }: { maxBytes: number }): Promise<BlobInfo | undefined> {
+    const stored = this.#blobs.find(integrity)
+    if (stored !== undefined) return stored
+    const found = [...this.remote.values()]
+      .map((bytes) => ({ ...describeContent(bytes), bytes }))
+      .find((content) => content.integrity === integrity && content.size <= maxBytes)
+    return found === undefined ? undefined : this.#blobs.add(ReadableStream.from([found.bytes]))
+  }
+
   stats(): ContentRouterStats {
     return {
       providerRecords: 0,
@@ -117,6 +130,10 @@ export class LoneBehaviour implements MarketplaceBehaviour {
   failsToStart = false
   /** What holders of the catalogue would hand over to a peer that has but a part; undefined for one that has it all. */
   elsewhere: readonly Uint8Array[] | undefined
+  /** Gives others documents of other registries. */
+  documents: DocumentSource | undefined
+  /** What the neighbour has of other registries. */
+  readonly theirDocuments: Map<string, KeptDocument> = new Map()
   readonly #store: RegistryStore
 
   constructor(store: RegistryStore) {
@@ -135,6 +152,18 @@ export class LoneBehaviour implements MarketplaceBehaviour {
 
   get discovery(): PeerDiscovery {
     throw new Error('there is nobody to discover')
+  }
+
+  serveDocuments(source: DocumentSource): () => void {
+    this.documents = source
+    return () => {
+      this.documents = undefined
+    }
+  }
+
+  async documentOf(_peerId: PeerIdText, key: DocumentKey): Promise<KeptDocument | undefined> {
+    this.calls.push(`document ${key.name}`)
+    return this.theirDocuments.get(JSON.stringify(key))
   }
 
   addresses(): string[] {

@@ -144,6 +144,14 @@ export class StoredBlobs implements BlobStore {
     return row === undefined ? undefined : blobInfo(row)
   }
 
+  find(integrity: string): BlobInfo | undefined {
+    const row = this.#db.get(
+      'SELECT cid, size, integrity FROM contents WHERE integrity = ? AND complete = 1',
+      integrity
+    )
+    return row === undefined ? undefined : blobInfo(row)
+  }
+
   async *read(cid: ContentId, options: AbortOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const info = this.stat(cid)
     if (info === undefined) throw new NotStoredError(cid)

@@ -212,6 +212,10 @@ export const MIGRATIONS: readonly Migration[] = [
   DROP TABLE old_outbox;
   CREATE INDEX outbox_by_due ON outbox (due_ms, sequence);
   `
+  },
+  {
+    rebuild: false,
+    sql: 'CREATE INDEX contents_by_integrity ON contents (integrity) WHERE complete = 1;'
   }
 ]
 

@@ -63,6 +63,11 @@ export class MemoryBlobStore implements BlobStore {
     return content === undefined ? undefined : { ...content.info }
   }
 
+  find(integrity: string): BlobInfo | undefined {
+    const found = [...this.#contents.values()].find(({ info }) => info.integrity === integrity)
+    return found === undefined ? undefined : { ...found.info }
+  }
+
   async *read(cid: ContentId, { signal }: AbortOptions = {}): AsyncIterable<Uint8Array> {
     if (!this.#contents.has(cid)) throw notStored(cid)
     const pending: string[] = [cid]

@@ -18,5 +18,7 @@ export const refusingHandlers: Readonly<PackageProtocolHandlers> = Object.freeze
   snapshot: refuse,
   block: refuse,
   holdings: refuse,
+  locate: refuse,
+  document: refuse,
   announceHoldings: refuse
 })

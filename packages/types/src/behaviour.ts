@@ -2,7 +2,7 @@ import type { ContentRouter } from './content-routing.ts'
 import type { DiscoveredPeer, PeerDiscovery } from './discovery.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { OwnerId, PackageName, PeerIdText } from './names.ts'
-import type { CatalogueHoldings } from './protocol.ts'
+import type { CatalogueHoldings, DocumentKey, KeptDocument } from './protocol.ts'
 import type { Completeness, Query } from './query.ts'
 
 export interface NetworkStats {
@@ -41,6 +41,9 @@ export interface SyncProgress {
   /** Records that are expected to come; null while not known. */
   expected: number | null
 }
+
+/** Gives a peer a document of another registry, or none. */
+export type DocumentSource = (from: PeerIdText, key: DocumentKey) => Promise<KeptDocument | undefined>
 
 /** What asking holders came to. */
 export interface HolderAnswers {
@@ -116,6 +119,10 @@ export interface MarketplaceBehaviour extends Startable {
   searchHolders(query: Query, options?: AbortOptions): Promise<HolderAnswers>
   /** As `searchHolders`, for everything of one name; asks holders of the shard of that name. */
   lookupHolders(name: PackageName, owner: OwnerId | undefined, options?: AbortOptions): Promise<HolderAnswers>
+  /** Answers peers that ask for documents of other registries, which nobody does until then. Returns its undoing. */
+  serveDocuments(source: DocumentSource): () => void
+  /** Asks a connected peer for a document of another registry; undefined when it has none or gives none. @throws as `PackageProtocol` */
+  documentOf(peerId: PeerIdText, key: DocumentKey, options?: AbortOptions): Promise<KeptDocument | undefined>
   /** Resolves once nothing is on its way: no sync running, no announcement due. */
   settled(options?: AbortOptions): Promise<void>
   stats(): Promise<NetworkStats>

@@ -68,6 +68,12 @@ export interface ContentRouter extends Startable {
    *   disagree; ERR_FETCH_TIMEOUT (retryable)
    */
   fetch(content: BlobInfo, options?: FetchOptions): Promise<BlobInfo>
+  /**
+   * Gets the content of an integrity, of which no record tells, from connected peers, as `fetch` does. Undefined when none of
+   * them has it, or none gives what has this integrity; contents above `maxBytes` are not taken. Never waits long: those who
+   * have not answered within `locateTimeoutMs` have not got it.
+   */
+  find(integrity: string, options: FetchOptions & { maxBytes: number }): Promise<BlobInfo | undefined>
   stats(): ContentRouterStats
 }
 
@@ -75,6 +81,12 @@ export interface ContentRouter extends Startable {
 export interface BlockSource {
   /** The bytes, unverified; undefined when that peer does not have it. */
   block(peerId: PeerIdText, cid: string, options?: AbortOptions): Promise<Uint8Array | undefined>
+}
+
+/** How the router asks one peer for the content of an integrity; `behaviour` gives it the content protocol. */
+export interface ContentLocator {
+  /** Unverified; undefined when that peer does not have it. */
+  locate(peerId: PeerIdText, integrity: string, options?: AbortOptions): Promise<BlobInfo | undefined>
 }
 
 /** The DHT as the router sees it. */

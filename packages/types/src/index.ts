@@ -7,6 +7,7 @@
 
 export type {
   ConnectedPeer,
+  DocumentSource,
   HolderAnswers,
   MarketplaceBehaviour,
   NetworkStats,
@@ -15,6 +16,7 @@ export type {
 } from './behaviour.ts'
 export type {
   BlockSource,
+  ContentLocator,
   ContentProvider,
   ContentRouter,
   ContentRouterStats,
@@ -107,8 +109,10 @@ export type {
   CatalogueComparison,
   CatalogueHoldings,
   ComparisonAnswer,
+  DocumentKey,
   ExchangeOptions,
   HoldingsPage,
+  KeptDocument,
   PackageProtocol,
   PackageProtocolHandlers,
   PushStatus,
@@ -174,6 +178,7 @@ export type {
   Registry,
   RegistryStatus,
   StatementReceipt,
+  StoredContent,
   SubscribeOptions
 } from './registry.ts'
 export type {

@@ -2,6 +2,7 @@ import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { ContentId, OwnerId, PackageName, PeerIdText, RecordId } from './names.ts'
 import type { Query } from './query.ts'
 import type {
+  BlobInfo,
   CatalogueScope,
   CatalogueSummary,
   RecordIdPage,
@@ -55,6 +56,25 @@ export interface RemoteSearchHit {
   /** Encoded envelopes: the owner's inception, the release, then the statements that hold of it. Unverified. */
   envelopes: Uint8Array[]
   score: number
+}
+
+/** A document of another registry, as npm's registries have one for each package. */
+export interface DocumentKey {
+  /** The address of that registry. */
+  registry: string
+  /** Of the package, there. */
+  name: string
+  form: 'abbreviated' | 'full'
+}
+
+/** A peer's word about a document of another registry. Nobody has signed it. */
+export interface KeptDocument {
+  /** The document, as one content. */
+  content: BlobInfo
+  /** By which that registry tells it from others; empty when it has none. */
+  etag: string
+  /** When that registry was last asked, ms since the epoch. */
+  askedAtMs: number
 }
 
 /** What exchanges with peers have cost, summed up over the calls that were given the same meter. */
@@ -145,6 +165,10 @@ export interface PackageProtocol extends Startable {
     page: { after?: ContentId; limit: number },
     options?: ExchangeOptions
   ): Promise<HoldingsPage>
+  /** The content of an integrity (`sha512-…`), where the peer has it. Unverified. */
+  locate(peerId: PeerIdText, integrity: string, options?: ExchangeOptions): Promise<BlobInfo | undefined>
+  /** A document of another registry, where the peer has it and gives it to this one. */
+  document(peerId: PeerIdText, key: DocumentKey, options?: ExchangeOptions): Promise<KeptDocument | undefined>
   /** Tells a peer of contents that this one now holds, at most 256 at once. */
   announceHoldings(peerId: PeerIdText, cids: readonly ContentId[], options?: ExchangeOptions): Promise<void>
   /** Latencies of the answered requests of late, for `stats`. */
@@ -174,5 +198,7 @@ export interface PackageProtocolHandlers {
   snapshot(from: PeerIdText, page: { scope: CatalogueScope; after?: SnapshotCursor }): Promise<SnapshotPage>
   block(from: PeerIdText, cid: string): Promise<Uint8Array | undefined>
   holdings(from: PeerIdText, page: { after?: ContentId; limit: number }): Promise<HoldingsPage>
+  locate(from: PeerIdText, integrity: string): Promise<BlobInfo | undefined>
+  document(from: PeerIdText, key: DocumentKey): Promise<KeptDocument | undefined>
   announceHoldings(from: PeerIdText, cids: readonly ContentId[]): Promise<void>
 }

@@ -1,11 +1,13 @@
-import type { ConnectedPeer, NetworkStats } from './behaviour.ts'
+import type { ConnectedPeer, DocumentSource, NetworkStats } from './behaviour.ts'
 import type { FetchProgress } from './content-routing.ts'
 import type { DiscoveredPeer } from './discovery.ts'
 import type { AbortOptions, Startable } from './lifecycle.ts'
 import type { OwnerId, PackageName, RecordId, Version } from './names.ts'
 import type { Package, PackageDetails, PackageUpdate, Topic } from './package.ts'
+import type { DocumentKey, KeptDocument } from './protocol.ts'
 import type { Completeness, Query, QueryOptions, SearchPage, SearchResult } from './query.ts'
 import type { AdvisorySeverity, AttestationClaim } from './records.ts'
+import type { BlobInfo } from './store.ts'
 
 /** What can be published: a folder or `.tgz` on disk, a tarball in memory, or files given one by one. */
 export type PublishSource =
@@ -75,6 +77,12 @@ export interface AttestationInput {
   severity?: AdvisorySeverity
   text: string
   url?: string
+}
+
+/** A content that is stored here. */
+export interface StoredContent extends BlobInfo {
+  /** Its bytes, compared with their hash in this very reading. @throws ERR_CORRUPT_BLOB, ERR_NOT_STORED */
+  read(options?: AbortOptions): AsyncIterable<Uint8Array>
 }
 
 /** What a name without an owner means to this peer, whatever the catalogue says later. */
@@ -209,6 +217,31 @@ export interface P2PRegistry extends Registry, Startable {
   readonly isRunning: boolean
   readonly peerId: string
   readonly owner: OwnerId
+  /**
+   * A content that no record tells of, by its `sha512-…`: stored here, or got from a connected peer and verified. Undefined
+   * when nobody has it.
+   */
+  findContent(
+    integrity: string,
+    options: AbortOptions & { maxBytes: number }
+  ): Promise<StoredContent | undefined>
+  /**
+   * Stores a content that no record tells of, for itself and for peers that ask for it by its hash. It makes room when space
+   * is short. Nothing stays when it rejects. @throws ERR_HASH_MISMATCH another integrity than is given; ERR_TOO_LARGE,
+   * ERR_QUOTA_EXCEEDED, ERR_STORAGE
+   */
+  keepContent(
+    source: AsyncIterable<Uint8Array>,
+    options: AbortOptions & { maxBytes: number; integrity?: string }
+  ): Promise<StoredContent>
+  /** As `MarketplaceBehaviour.serveDocuments`; holds over a restart. */
+  serveDocuments(source: DocumentSource): () => void
+  /** A document of another registry as a connected peer has it, its content got from whoever has that. @throws as `PackageProtocol`, ERR_NO_PROVIDERS */
+  documentOf(
+    peerId: string,
+    key: DocumentKey,
+    options: AbortOptions & { maxBytes: number }
+  ): Promise<(KeptDocument & { stored: StoredContent }) | undefined>
   /** Calls back when what names mean was changed here, by `pin`, `unpin`, `follow` or `unfollow`. Returns its undoing. */
   onNamesChange(listener: () => void): () => void
   stats(): Promise<NetworkStats>

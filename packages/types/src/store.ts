@@ -203,6 +203,8 @@ export interface BlobStore {
   has(cid: ContentId): boolean
   /** Of a complete content, or undefined. */
   stat(cid: ContentId): BlobInfo | undefined
+  /** The complete content of this integrity (`sha512-…`), or undefined. */
+  find(integrity: string): BlobInfo | undefined
   /**
    * The bytes of a complete content.
    * @throws ERR_NOT_STORED; ERR_CORRUPT_BLOB a block does not match its hash: it is dropped, so that `has` turns false

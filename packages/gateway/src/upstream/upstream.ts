@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { withDeadline } from '@registry/timing'
-import { type Clock, isRegistryError, parseMap, parseText } from '@registry/types'
+import {
+  type Clock,
+  isRegistryError,
+  type KeptDocument,
+  type P2PRegistry,
+  parseMap,
+  parseText,
+  type StoredContent
+} from '@registry/types'
 import type { DocumentForm } from '../document.ts'
 import {
   BodyTooLargeError,
@@ -12,6 +20,10 @@ import {
 import type { FileCache } from './file-cache.ts'
 
 export interface UpstreamInit {
+  /** Peers whose word about a document counts as that of the registry itself, by ID; `*` for all. */
+  mirrors: readonly string[]
+  /** How long they may take. */
+  mirrorTimeoutMs: number
   /** A document younger than this is not asked for again. */
   maxAgeMs: number
   /** The registry has to answer, and to go on answering, within this time. */
@@ -20,6 +32,14 @@ export interface UpstreamInit {
   maxPackageBytes: number
 }
 
+export interface UpstreamComponents {
+  cache: FileCache
+  registry: P2PRegistry
+  clock: Clock
+}
+
+/** Mirrors that are asked for one document. */
+const MAX_MIRRORS_ASKED = 4
 const ABBREVIATED = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8'
 
 /** A document of another registry, with the addresses of its own. */
@@ -41,16 +61,32 @@ export class Upstream {
   readonly #init: UpstreamInit
   readonly #url: string
   readonly #cache: FileCache
+  readonly #registry: P2PRegistry
   readonly #clock: Clock
   #ending = new AbortController()
   /** Documents and tarballs that are on their way: whoever asks meanwhile waits for the same. */
   readonly #running = new Map<string, Promise<unknown>>()
 
-  constructor(init: UpstreamInit, url: URL, cache: FileCache, clock: Clock) {
+  constructor(init: UpstreamInit, url: URL, { cache, registry, clock }: UpstreamComponents) {
     this.#init = init
     this.#url = url.href.replace(/\/+$/, '')
     this.#cache = cache
+    this.#registry = registry
     this.#clock = clock
+  }
+
+  /** The document as it is kept here, for a peer that asks for it. */
+  async kept(name: string, form: DocumentForm): Promise<KeptDocument | undefined> {
+    const kept = readKept(await this.#cache.read(this.#documentKey(name, form)))
+    if (kept === undefined) return undefined
+    const { etag, askedAtMs, text } = kept
+    const bytes = new TextEncoder().encode(text)
+    const content = await this.#registry.keepContent(ReadableStream.from([bytes]), {
+      maxBytes: this.#init.maxDocumentBytes,
+      signal: this.#ending.signal
+    })
+    const { cid, size, integrity } = content
+    return { content: { cid, size, integrity }, etag, askedAtMs }
   }
 
   /**
@@ -59,7 +95,7 @@ export class Upstream {
    * @throws {NothingFoundError} ERR_NOT_FOUND; {UpstreamUnavailableError} ERR_UPSTREAM_UNAVAILABLE
    */
   document(name: string, form: DocumentForm): Promise<UpstreamDocument> {
-    return this.#once(`${form} ${this.#url} ${name}`, (key) => this.#getDocument(key, name, form))
+    return this.#once(this.#documentKey(name, form), (key) => this.#getDocument(key, name, form))
   }
 
   /** Breaks off what is on its way. */
@@ -99,38 +135,80 @@ export class Upstream {
     }
   }
 
+  #documentKey(name: string, form: DocumentForm): string {
+    return `${form} ${this.#url} ${name}`
+  }
+
+  /** Whoever is asked first is the registry's equal, and nearer. */
   async #getDocument(key: string, name: string, form: DocumentForm): Promise<UpstreamDocument> {
     const kept = readKept(await this.#cache.read(key))
     const nowMs = this.#clock.now()
-    if (kept !== undefined && nowMs - kept.askedAtMs < this.#init.maxAgeMs) return documentOf(kept.text)
+    const isFresh = ({ askedAtMs }: Kept): boolean => nowMs - askedAtMs < this.#init.maxAgeMs
+    if (kept !== undefined && isFresh(kept)) return documentOf(kept.text)
+    const mirrored = await this.#askMirrors(name, form, nowMs)
+    if (mirrored !== undefined && isFresh(mirrored)) return this.#keep(key, nowMs, mirrored)
+    const [known] = [kept, mirrored]
+      .filter((one) => one !== undefined)
+      .sort((a, b) => b.askedAtMs - a.askedAtMs)
     try {
       const headers = {
         accept: form === 'full' ? 'application/json' : ABBREVIATED,
-        ...(kept === undefined ? {} : { 'if-none-match': kept.etag })
+        ...(known === undefined || known.etag === '' ? {} : { 'if-none-match': known.etag })
       }
       const answer = await this.#ask(
         `${this.#url}/${name.replace('/', '%2f')}`,
         { headers },
         async (response) => {
-          if (response.status === 304 && kept !== undefined) return kept
+          if (response.status === 304 && known !== undefined) return known
           const bytes = await collect(response, this.#init.maxDocumentBytes)
           return { etag: response.headers.get('etag') ?? '', text: new TextDecoder().decode(bytes) }
         }
       )
-      const found = documentOf(answer.text)
-      const keeping = JSON.stringify({ etag: answer.etag, askedAtMs: nowMs, text: answer.text })
-      await this.#cache.write(key, nowMs, (file) => file.writeFile(keeping))
-      return found
+      return await this.#keep(key, nowMs, { ...answer, askedAtMs: nowMs })
     } catch (error) {
-      if (kept !== undefined && isRegistryError(error, 'ERR_UPSTREAM_UNAVAILABLE'))
-        return documentOf(kept.text)
-      throw error
+      if (!isRegistryError(error, 'ERR_UPSTREAM_UNAVAILABLE')) throw error
+      if (known === undefined) throw error
+      return known === kept ? documentOf(known.text) : this.#keep(key, nowMs, known)
     }
+  }
+
+  async #keep(key: string, nowMs: number, keeping: Kept): Promise<UpstreamDocument> {
+    const found = documentOf(keeping.text)
+    await this.#cache.write(key, nowMs, (file) => file.writeFile(JSON.stringify(keeping)))
+    return found
+  }
+
+  /** The newest that mirrors have of a document; undefined when none has it, or has it in time. */
+  async #askMirrors(name: string, form: DocumentForm, nowMs: number): Promise<Kept | undefined> {
+    const { mirrors, mirrorTimeoutMs: timeoutMs, maxDocumentBytes: maxBytes } = this.#init
+    if (mirrors.length === 0) return undefined
+    const peers = (await this.#registry.peers()).filter(({ peerId, otherNetwork }) => {
+      return otherNetwork === undefined && isMirror(mirrors, peerId)
+    })
+    const key = { registry: this.#url, name, form }
+    const ask = async (peerId: string): Promise<Kept> => {
+      const init = { timeoutMs, signal: this.#ending.signal }
+      return withDeadline(this.#clock, init, async (signal) => {
+        const found = await this.#registry.documentOf(peerId, key, { maxBytes, signal })
+        if (found === undefined) throw new NothingFoundError()
+        const text = Buffer.concat(await Array.fromAsync(found.stored.read({ signal }))).toString('utf8')
+        // A clock that goes ahead would make it fresh for ever.
+        const kept = { etag: found.etag, askedAtMs: Math.min(found.askedAtMs, nowMs), text }
+        documentOf(text)
+        return kept
+      })
+    }
+    const asking = peers.slice(0, MAX_MIRRORS_ASKED).map(({ peerId }) => ask(peerId))
+    const answers = await Promise.allSettled(asking)
+    return answers
+      .flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+      .sort((a, b) => b.askedAtMs - a.askedAtMs)[0]
   }
 
   async #getTarball(name: string, file: string): Promise<UpstreamTarball> {
     const { document } = await this.document(name, 'abbreviated')
     const { address, integrity } = distOf(document, name, file, this.#url)
+    if (integrity.startsWith('sha512-')) return this.#sharedTarball(`${name}/-/${file}`, address, integrity)
     const key = `content ${integrity}`
     const nowMs = this.#clock.now()
     if ((await this.#cache.find(key, nowMs)) === undefined) {
@@ -150,6 +228,30 @@ export class Upstream {
     const found = await this.#cache.find(key, nowMs)
     if (found === undefined) throw new UpstreamUnavailableError(this.#url, 'its tarball was not kept')
     return { size: found.size, integrity, read: () => this.#verified(key, found.path, integrity) }
+  }
+
+  /** As every content of the network: stored by its hash, and got from peers that have it before the registry is asked. */
+  async #sharedTarball(what: string, address: string, integrity: string): Promise<UpstreamTarball> {
+    const { maxPackageBytes: maxBytes } = this.#init
+    const { signal } = this.#ending
+    const get = async (): Promise<StoredContent> =>
+      (await this.#registry.findContent(integrity, { maxBytes, signal })) ??
+      (await this.#download(what, address, integrity))
+    const { size, read } = await get()
+    return { size, integrity, read: () => readAgain(read, get) }
+  }
+
+  #download(what: string, address: string, integrity: string): Promise<StoredContent> {
+    const { maxPackageBytes: maxBytes } = this.#init
+    const { signal } = this.#ending
+    return this.#ask(address, {}, async (response) => {
+      try {
+        return await this.#registry.keepContent(bounded(response, maxBytes), { maxBytes, integrity, signal })
+      } catch (error) {
+        if (isRegistryError(error, 'ERR_HASH_MISMATCH')) throw new UpstreamMismatchError(what, integrity)
+        throw error
+      }
+    })
   }
 
   /** Holds the last piece back until all of it was compared: a damaged file is never handed out as a whole. */
@@ -196,6 +298,29 @@ export class Upstream {
         error
       )
     }
+  }
+}
+
+/** Whether a peer's word about another registry counts. */
+export function isMirror(mirrors: readonly string[], peerId: string): boolean {
+  return mirrors.includes('*') || mirrors.includes(peerId)
+}
+
+/** Reads a content that is got anew when it turns out to be damaged or gone before any of it was handed out. */
+async function* readAgain(
+  read: StoredContent['read'],
+  get: () => Promise<StoredContent>
+): AsyncGenerator<Uint8Array> {
+  let isBegun = false
+  try {
+    for await (const piece of read()) {
+      isBegun = true
+      yield piece
+    }
+  } catch (error) {
+    const isGone = isRegistryError(error, 'ERR_CORRUPT_BLOB') || isRegistryError(error, 'ERR_NOT_STORED')
+    if (isBegun || !isGone) throw error
+    yield* (await get()).read()
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Clock } from '@registry/types'
+import type { Clock, P2PRegistry } from '@registry/types'
 import { type FileCache, fileCache } from './file-cache.ts'
 import { type OriginRule, originOf, parseOriginRule } from './origins.ts'
-import { Upstream, type UpstreamInit } from './upstream.ts'
+import { isMirror, Upstream, type UpstreamInit } from './upstream.ts'
 
 export interface UpstreamsInit extends UpstreamInit {
   /** Rules as `parseOriginRule` reads them, the first that fits decides. */
@@ -20,11 +20,22 @@ export class Upstreams {
   readonly #rules: readonly OriginRule[]
   readonly #upstreams = new Map<string, Upstream>()
 
-  constructor({ origins, cacheDir, maxCacheBytes, ...init }: UpstreamsInit, clock: Clock) {
+  readonly #registry: P2PRegistry
+  readonly #mirrors: readonly string[]
+  #unserve = (): void => {}
+
+  constructor(
+    { origins, cacheDir, maxCacheBytes, ...init }: UpstreamsInit,
+    { registry, clock }: { registry: P2PRegistry; clock: Clock }
+  ) {
+    this.#registry = registry
+    this.#mirrors = init.mirrors
     this.#rules = origins.map((rule) => parseOriginRule(rule, 'gateway.origins'))
     const cache: FileCache = fileCache(cacheDir, maxCacheBytes)
     for (const { origin } of this.#rules) {
-      if (origin !== 'peers') this.#upstreams.set(origin.href, new Upstream(init, origin, cache, clock))
+      if (origin !== 'peers') {
+        this.#upstreams.set(origin.href, new Upstream(init, origin, { cache, registry, clock }))
+      }
     }
   }
 
@@ -37,7 +48,18 @@ export class Upstreams {
     return { upstream, url: origin.href }
   }
 
+  /** Peers that are mirrors of this one are given what it keeps, as it is given what they keep. */
+  start(): void {
+    if (this.#mirrors.length === 0) return
+    this.#unserve = this.#registry.serveDocuments(async (from, { registry, name, form }) => {
+      if (!isMirror(this.#mirrors, from)) return undefined
+      const origin = this.of(name)
+      return origin?.url.replace(/\/+$/, '') === registry ? origin.upstream.kept(name, form) : undefined
+    })
+  }
+
   stop(): void {
+    this.#unserve()
     for (const upstream of this.#upstreams.values()) upstream.stop()
   }
 }

@@ -17,6 +17,16 @@ const LARGE_BYTES = 2 * PROTOCOL_LIMITS.chunkBytes + 5
 /** What every `BlobStore` does. */
 export function blobStoreContract({ name, create }: Contract<BlobStoreSubject, StoreOptions>): void {
   describe(`blob store contract: ${name}`, () => {
+    it('finds a complete content by its integrity, and only while it is here', async () => {
+      await using subject = await create({})
+      const { blobs } = subject
+      const info = await blobs.add(ReadableStream.from([seededBytes('found', 100)]))
+      expect(blobs.find(info.integrity)).toEqual(info)
+      expect(blobs.find(contentBlocks(seededBytes('other')).integrity)).toBeUndefined()
+      await blobs.delete(info.cid)
+      expect(blobs.find(info.integrity)).toBeUndefined()
+    })
+
     it('names a content as IPFS does, however it is cut when it comes', async () => {
       await using subject = await create({})
       const { chunkBytes } = PROTOCOL_LIMITS

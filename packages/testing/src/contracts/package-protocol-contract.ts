@@ -333,6 +333,31 @@ export function packageProtocolContract({
       ])
     })
 
+    it('locates a content by its integrity, and a document of another registry by its name', async () => {
+      const content = describeContent(seededBytes('content'))
+      const kept = { content, etag: '"1"', askedAtMs: 5 }
+      const key = { registry: 'https://registry.example.org', name: '@acme/kit', form: 'full' as const }
+      await using subject = await start({
+        locate: async (_from, integrity) => (integrity === content.integrity ? content : undefined),
+        document: async (_from, { name }) => (name === key.name ? kept : undefined)
+      })
+      const { protocol, peerId } = subject
+      const other = describeContent(seededBytes('other')).integrity
+      expect(await protocol.locate(peerId, content.integrity)).toEqual(content)
+      expect(await protocol.locate(peerId, other)).toBeUndefined()
+      expect(await protocol.document(peerId, key)).toEqual(kept)
+      expect(await protocol.document(peerId, { ...key, name: 'kit' })).toBeUndefined()
+      expect(subject.calls.map(([method]) => method)).toEqual(['locate', 'locate', 'document', 'document'])
+    })
+
+    it('takes no other content for the one that it asks for', async () => {
+      const [one, other] = ['one', 'other'].map((seed) => describeContent(seededBytes(seed)))
+      if (one === undefined || other === undefined) throw new Error('unreachable')
+      await using subject = await start({ locate: async () => other })
+      const error = await rejection(subject.protocol.locate(subject.peerId, one.integrity))
+      expect(error).toMatchObject({ code: 'ERR_PROTOCOL' })
+    })
+
     it('gives each of many requests at once its own answer', async () => {
       await using subject = await start({
         recordIds: async (_from, { limit }) => ({ ids: RECORD_IDS.slice(0, limit % 4) })
@@ -536,6 +561,8 @@ const emptyHandlers: PackageProtocolHandlers = {
   snapshot: async () => ({ records: [] }),
   block: async () => undefined,
   holdings: async () => ({ cids: [] }),
+  locate: async () => undefined,
+  document: async () => undefined,
   announceHoldings: async () => {}
 }
 
