@@ -5,13 +5,14 @@ import { catalogue } from './catalogue.ts'
 import { exchange } from './exchange.ts'
 import { machine } from './machine.ts'
 import { network } from './network.ts'
+import { npm } from './npm.ts'
 import { replication } from './replication.ts'
 import { search } from './search.ts'
 import { store } from './store.ts'
 import { sync } from './sync.ts'
 import { table } from './table.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [network, exchange, store, catalogue, search, sync, replication]
+const BENCHMARKS: readonly Benchmark[] = [network, exchange, store, catalogue, search, sync, replication, npm]
 /** No benchmark takes longer, unless it says so; one that hangs ends with an error. */
 const TIME_LIMIT_MS = 15 * 60_000
 

@@ -13,6 +13,8 @@ const START_TIMEOUT_MS = 60_000
 /** A running peer, and the local API by which programs of its user talk to it. */
 export interface Peer {
   readonly peerId: string
+  readonly pid: number
+  readonly dataDir: string
   readonly client: ControlClient
 }
 
@@ -50,7 +52,7 @@ export async function withPeers<T>(
     children.push(child)
     const addresses = await untilServing(child, signal)
     const { url, token, peerId } = await readControlFile(dataDir)
-    return [{ peerId, client: controlClient({ url, token }) }, addresses]
+    return [{ peerId, pid: child.pid ?? 0, dataDir, client: controlClient({ url, token }) }, addresses]
   }
   try {
     const [first, addresses] = await start(0, [])

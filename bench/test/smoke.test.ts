@@ -73,7 +73,7 @@ describe('the door to the benchmarks', { timeout: TIMEOUT_MS }, () => {
   it('lists what it has and explains itself', async () => {
     const listed = await bench(['--list'])
     expect(listed.code).toBe(0)
-    for (const name of ['network', 'exchange', 'store', 'catalogue', 'search', 'sync', 'replication'])
+    for (const name of ['network', 'exchange', 'store', 'catalogue', 'search', 'sync', 'replication', 'npm'])
       expect(listed.stdout).toContain(`  ${name} `)
     const explained = await bench(['--help'])
     expect(explained.code).toBe(0)
