@@ -199,9 +199,10 @@ describe('the npm registry', () => {
     const manifest = JSON.stringify({ name: 'kit', version: '1.0.0' })
     await node.registry.publish({ kind: 'files', files: { 'package.json': manifest } })
     const document = await (await fetch(`${node.http}/kit`)).json()
+    const tarball = `https://packages.example.org/@${node.registry.owner}/kit/-/kit-1.0.0.tgz`
     expect(document).toMatchObject({
       'dist-tags': { latest: '1.0.0' },
-      versions: { '1.0.0': { dist: { tarball: 'https://packages.example.org/kit/-/kit-1.0.0.tgz' } } }
+      versions: { '1.0.0': { dist: { tarball } } }
     })
     expect((await fetch(`${node.http}/kit`, { method: 'PUT', body: '{}' })).status).toBe(401)
     expect(await (await fetch(`${node.http}/-/registry/v1/ping`)).json()).toMatchObject({ registry: 'p2p' })
@@ -211,7 +212,7 @@ describe('the npm registry', () => {
 describe('the defaults', () => {
   it('are known for every section', async () => {
     const { http, gateway, network, ...rest } = await defaultNodeConfig()
-    expect(gateway).toEqual({ advisors: [], origins: [] })
+    expect(gateway).toEqual({ origins: [], mirrors: [] })
     expect(http).toEqual({ listen: '127.0.0.1:4873' })
     expect(network.maxConnections).toBe(100)
     expect(Object.keys(rest).sort()).toEqual([
@@ -220,6 +221,7 @@ describe('the defaults', () => {
       'dht',
       'gossipsub',
       'limits',
+      'names',
       'security',
       'storage',
       'sync'
