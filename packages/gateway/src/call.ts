@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ProjectNames, RegistryError } from '@registry/types'
 import type { CachedDocument } from './document-cache.ts'
 import { MethodRefusedError } from './errors.ts'
-import { httpStatusOf } from './http-status.ts'
+import { httpStatusOf, tarballStatusOf } from './http-status.ts'
 
 /** One request that has passed the guard. */
 export interface Call {
@@ -15,6 +15,8 @@ export interface Call {
   baseUrl: string
   /** Aborts when the caller goes away. */
   signal: AbortSignal
+  /** Who has taken nothing of a tarball for so long is disconnected. */
+  readerTimeoutMs: number
 }
 
 /** What every answer has: nobody may take it for another kind of thing than it is. */
@@ -55,7 +57,8 @@ export function sendJson(
 /** As npm's clients show it: the sentence and the hint are one text. */
 export function sendError(call: Pick<Call, 'request' | 'response'>, error: RegistryError): void {
   const headers: Record<string, string> = {}
-  const status = httpStatusOf(error)
+  const isTarball = call.request.method === 'GET' && call.request.url?.endsWith('.tgz') === true
+  const status = isTarball ? tarballStatusOf(error) : httpStatusOf(error)
   if (error instanceof MethodRefusedError) headers.allow = error.allowed.join(', ')
   if (status === 503) headers['retry-after'] = '5'
   const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`

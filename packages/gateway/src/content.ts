@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { once } from 'node:events'
 import type { Call } from './call.ts'
 
 /** Bytes that never change. */
@@ -21,7 +20,7 @@ export function sendHead({ request, response }: Call, content: Content): boolean
 
 /** Sends a content, or the part of it that is asked for. What cannot be read rejects before anything is sent. */
 export async function sendContent(
-  { request, response, signal }: Call,
+  { request, response, signal, readerTimeoutMs }: Call,
   content: Content,
   read: () => Promise<AsyncIterable<Uint8Array>>
 ): Promise<void> {
@@ -45,8 +44,13 @@ export async function sendContent(
     await pieces.return?.()
     return
   }
-  const body = part(withFirst(first, pieces), from, to)
-  await pipeline(Readable.from(body, { objectMode: false }), response, { signal })
+  response.setTimeout(readerTimeoutMs, () => response.destroy())
+  // One piece at a time: however slowly it is read, no more than that is kept in memory.
+  for await (const piece of part(withFirst(first, pieces), from, to)) {
+    if (response.destroyed) return
+    if (!response.write(piece)) await once(response, 'drain', { signal })
+  }
+  response.end()
 }
 
 function headersOf({ integrity }: Content): Record<string, string> {

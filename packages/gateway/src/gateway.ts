@@ -88,6 +88,8 @@ export interface GatewayInit {
   maxDocumentBytes?: number
   /** Packages received at once. @default 16 */
   maxUploads?: number
+  /** Who has taken nothing of a tarball for so long is disconnected. @default 120000 */
+  readerTimeoutMs?: number
   /** Documents kept ready, in memory. @default 67108864 */
   documentCacheBytes?: number
   /** Documents, and what names mean, are looked up anew after this time, though no news came. @default 5000 */
@@ -116,6 +118,7 @@ export const GATEWAY_DEFAULTS: Readonly<{
   maxPackageBytes: number
   maxDocumentBytes: number
   maxUploads: number
+  readerTimeoutMs: number
   documentCacheBytes: number
   documentMaxAgeMs: number
 }> = Object.freeze({
@@ -128,6 +131,7 @@ export const GATEWAY_DEFAULTS: Readonly<{
   maxPackageBytes: PROTOCOL_LIMITS.maxPackageBytes,
   maxDocumentBytes: 32 * 1024 ** 2,
   maxUploads: 16,
+  readerTimeoutMs: 120_000,
   documentCacheBytes: 64 * 1024 ** 2,
   documentMaxAgeMs: 5000
 })
@@ -271,7 +275,8 @@ class NpmGateway implements Gateway {
         baseUrl,
         query: new URLSearchParams(query),
         names,
-        signal: abort.signal
+        signal: abort.signal,
+        readerTimeoutMs: this.#init.readerTimeoutMs
       }
       await this.#answer(call, parseRoute(rest))
     } catch (error) {

@@ -42,3 +42,12 @@ export function httpStatusOf({ code, retryable }: Pick<RegistryError, 'code' | '
   if (code.startsWith('ERR_INVALID_')) return 400
   return retryable ? 503 : 500
 }
+
+/**
+ * The status of an error about a tarball. Of 4xx, pnpm takes these three for final and all others for a fault that passes: it
+ * would ask again for more than a minute.
+ */
+export function tarballStatusOf(error: Pick<RegistryError, 'code' | 'retryable'>): number {
+  const status = httpStatusOf(error)
+  return status >= 500 || status === 401 || status === 404 ? status : 403
+}

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { manifestEntry, seededOwner, serve, tarball } from './serve.ts'
 
@@ -48,6 +51,21 @@ describe('a tarball', () => {
     expect(store.blobs.usage().blobs).toBe(0)
   })
 
+  it('is not kept ready for who does not read it', async () => {
+    const { publish, port } = await serve({ readerTimeoutMs: 50 })
+    await publish(MANIFEST, { entries: [{ path: 'package/noise', content: randomBytes(20_000_000) }] })
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`GET ${PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+    await once(socket, 'readable')
+    socket.on('error', () => {})
+    // Whoever reads nothing learns only by writing that the other side has ended it; writing is a sign of life, so now and then.
+    const isEnded = (): boolean => {
+      socket.write('\r\n')
+      return socket.destroyed
+    }
+    await expect.poll(isEnded, { interval: 200, timeout: 4000 }).toBe(true)
+  })
+
   it('that nobody has now may be asked for again soon', async () => {
     const { arrive, ask, behaviour } = await serve()
     await arrive(await seededOwner('other'), MANIFEST)
@@ -87,7 +105,7 @@ describe('a tarball', () => {
     await arrive(await seededOwner('other'), MANIFEST, { signed })
     for (let time = 0; time < 2; time++) {
       const answer = await ask(PATH)
-      expect([answer.status, answer.json.error]).toEqual([422, expect.stringContaining(field)])
+      expect([answer.status, answer.json.error]).toEqual([403, expect.stringContaining(field)])
     }
   })
 
@@ -97,7 +115,7 @@ describe('a tarball', () => {
     const described = tarball(manifestEntry(MANIFEST))
     await arrive(await seededOwner('other'), MANIFEST, { bytes, described })
     const answer = await ask(PATH)
-    expect([answer.status, answer.json.code]).toEqual([422, 'ERR_UNSAFE_PATH'])
+    expect([answer.status, answer.json.code]).toEqual([403, 'ERR_UNSAFE_PATH'])
   })
 
   it('of a version that was signed twice is refused', async () => {
@@ -106,6 +124,6 @@ describe('a tarball', () => {
     await arrive(other, MANIFEST)
     await arrive(other, { ...MANIFEST, description: 'another' })
     const answer = await ask(PATH)
-    expect([answer.status, answer.json.code]).toEqual([422, 'ERR_VERSION_CONFLICTED'])
+    expect([answer.status, answer.json.code]).toEqual([403, 'ERR_VERSION_CONFLICTED'])
   })
 })
