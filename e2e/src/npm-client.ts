@@ -21,6 +21,8 @@ export interface NpmHome {
   prefix?: string
   /** To publish. */
   token?: string
+  /** Of npm, beside these. */
+  settings?: Readonly<Record<string, string | number>>
 }
 
 const modules = join(import.meta.dirname, '../node_modules')
@@ -47,7 +49,8 @@ export async function npmClient(name: NpmClientName, home: NpmHome): Promise<Npm
   await mkdir(folder, { recursive: true })
   const npmrc = join(folder, '.npmrc')
   const auth = token === undefined ? '' : `${registry.replace(/^http:/, '')}/:_authToken=${token}\n`
-  await writeFile(npmrc, `registry=${registry}/\n${auth}`)
+  const settings = Object.entries(home.settings ?? {}).map(([key, value]) => `${key}=${value}\n`)
+  await writeFile(npmrc, `registry=${registry}/\n${auth}${settings.join('')}`)
   const yarnToken = token === undefined ? '' : `npmAuthToken: ${JSON.stringify(token)}\n`
   await writeFile(
     join(folder, '.yarnrc.yml'),
