@@ -28,6 +28,8 @@ export async function startVerdaccio(folder: string): Promise<RunningRegistry> {
       "packages: { '@*/*': { access: $all, publish: $anonymous }, '**': { access: $all, publish: $anonymous } }",
       'web: { enable: false }',
       'max_body_size: 200mb',
+      // It is asked by one machine more often than it would take from one.
+      'userRateLimit: { windowMs: 1000, max: 1000000 }',
       'log: { type: stdout, format: json, level: fatal }'
     ].join('\n')
   )

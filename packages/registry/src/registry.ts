@@ -68,7 +68,7 @@ import {
 } from './errors.ts'
 import type { TextRecords } from './names/dns.ts'
 import { Names } from './names/names.ts'
-import { type FoundPackage, readPackage } from './package-records.ts'
+import { type FoundPackage, type FoundReleases, readPackage, readReleases } from './package-records.ts'
 import { PackageTooLargeError } from './packing/errors.ts'
 import { fittingReleases, pickRelease } from './pick-release.ts'
 import { Publisher } from './publisher.ts'
@@ -253,7 +253,7 @@ class Peer implements P2PRegistry {
     return this.#call(options.signal, async (run, signal) => {
       const { behaviour, store, names } = run
       const wanted = parsePackageReference(reference)
-      const { found, completeness } = await this.#find(run, wanted, signal)
+      const { found, completeness } = await this.#findReleases(run, wanted, signal)
       const record = found === undefined ? undefined : choose(found, wanted, options.integrity)
       if (record === undefined) return undefined
       const { owner, name, content: cid, size, integrity } = record.release
@@ -283,7 +283,7 @@ class Peer implements P2PRegistry {
   metadata(reference: string): Promise<Package | undefined> {
     return this.#call(undefined, async (run, signal) => {
       const wanted = parsePackageReference(reference)
-      const { found } = await this.#find(run, wanted, signal)
+      const { found } = await this.#findReleases(run, wanted, signal)
       const record = found === undefined ? undefined : choose(found, wanted)
       return record === undefined ? undefined : this.#view(record, found?.latest)
     })
@@ -299,14 +299,14 @@ class Peer implements P2PRegistry {
   listVersions(name: string): Promise<Package[]> {
     return this.#call(undefined, async (run, signal) => {
       const { found } = await this.#find(run, parseName(name), signal)
-      return (found?.releases ?? []).map((record) => this.#view(record, found?.latest))
+      return found === undefined ? [] : found.releases.map(this.#viewer(found, found.latest))
     })
   }
 
   exists(reference: string): Promise<boolean> {
     return this.#call(undefined, async (run, signal) => {
       const wanted = parsePackageReference(reference)
-      const { found } = await this.#find(run, wanted, signal)
+      const { found } = await this.#findReleases(run, wanted, signal)
       return found !== undefined && pickRelease(found, wanted) !== undefined
     })
   }
@@ -317,16 +317,16 @@ class Peer implements P2PRegistry {
       const wanted = parsePackageReference(reference)
       const { found, completeness } = await this.#find(run, wanted, signal)
       if (found === undefined) return undefined
-      const { owner, name, releases, latest, distTags, readme } = found
+      const { owner, name, releases, unpublished, latest, distTags, readme } = found
       // Where nothing is left to be used, the package is still there to be looked at.
       const isAny = wanted.range === undefined && wanted.tag === undefined
       const record = pickRelease(found, wanted) ?? (isAny ? releases[0] : undefined)
       if (record === undefined) return undefined
-      const gone = catalogue.releases(owner, name).filter(({ unpublished }) => unpublished)
+      const view = this.#viewer(found, latest)
       return {
-        package: this.#view(record, latest),
-        versions: releases.map((release) => this.#view(release, latest)),
-        unpublished: [...new Set(gone.map(({ release }) => release.version))],
+        package: view(record),
+        versions: releases.map(view),
+        unpublished,
         distTags,
         ...(readme === undefined ? {} : { readme }),
         attestations: catalogue.attestations(owner, name),
@@ -596,27 +596,56 @@ class Peer implements P2PRegistry {
 
   /** The package that a reference means, and what that is complete against. Where this peer has but a part, it asks others. */
   async #find(
-    { store, behaviour, names }: Run,
+    run: Run,
     reference: PackageReference,
     signal: AbortSignal
   ): Promise<{ found: FoundPackage | undefined; completeness: Completeness }> {
+    return this.#findBy(run, reference, signal, ({ owner, name }) =>
+      readPackage(run.store.catalogue, owner, name)
+    )
+  }
+
+  /** As `#find`, for who wants one release. */
+  async #findReleases(
+    run: Run,
+    reference: PackageReference,
+    signal: AbortSignal
+  ): Promise<{ found: FoundReleases | undefined; completeness: Completeness }> {
+    return this.#findBy(run, reference, signal, ({ owner, name }) =>
+      readReleases(run.store.catalogue, owner, name, reference.range)
+    )
+  }
+
+  async #findBy<T>(
+    { behaviour, names }: Run,
+    reference: PackageReference,
+    signal: AbortSignal,
+    read: (meaning: { owner: OwnerId; name: PackageName }) => T | undefined
+  ): Promise<{ found: T | undefined; completeness: Completeness }> {
     const { name } = reference
     const asked = behaviour.isPartial(name)
       ? (await behaviour.lookupHolders(name, reference.owner, { signal })).answered
       : 0
     const meaning = await names.meaningOf(reference, { signal })
-    const found =
-      meaning === undefined ? undefined : readPackage(store.catalogue, meaning.owner, meaning.name)
+    const found = meaning === undefined ? undefined : read(meaning)
     return { found, completeness: { ...behaviour.completeness(), askedHolders: asked } }
   }
 
   /** A package is as new as the release that stands for it: `latest`, or else the record itself. */
-  #view(record: ReleaseRecord, latest: ReleaseRecord = record): Package {
-    const { owner, name } = record.release
-    return toPackage(record, {
-      downloads: this.#running().store.catalogue.downloads(owner, name),
-      updatedAtMs: Math.max(latest.release.claimedAtMs, latest.firstSeenMs)
-    })
+  #view(record: ReleaseRecord, latest?: ReleaseRecord): Package {
+    return this.#viewer(record.release, latest)(record)
+  }
+
+  /** Views of releases of one package. */
+  #viewer(
+    { owner, name }: { owner: OwnerId; name: PackageName },
+    latest?: ReleaseRecord
+  ): (record: ReleaseRecord) => Package {
+    const downloads = this.#running().store.catalogue.downloads(owner, name)
+    return (record) => {
+      const { release, firstSeenMs } = latest ?? record
+      return toPackage(record, { downloads, updatedAtMs: Math.max(release.claimedAtMs, firstSeenMs) })
+    }
   }
 
   #stored(content: BlobInfo): StoredContent {
@@ -733,7 +762,7 @@ function parseName(text: string): PackageReference {
  * @throws {VersionConflictedError} ERR_VERSION_CONFLICTED; {IntegrityMismatchError} ERR_INTEGRITY_MISMATCH
  */
 function choose(
-  found: FoundPackage,
+  found: FoundReleases,
   reference: PackageReference,
   integrity?: string
 ): ReleaseRecord | undefined {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { readRecord, type VerifiedRecord } from '@registry/identity'
+import type { VerifiedRecord } from '@registry/identity'
 import { SHORT_ID_BYTES, sketch } from '@registry/reconciliation'
 import {
   type CatalogueScope,
@@ -14,6 +14,7 @@ import {
   type SnapshotPage
 } from '@registry/types'
 import { bytesOf, type Database, integerOf, type Row, textOf } from './database.ts'
+import { DecodedRecords } from './decoded-records.ts'
 import { DIGEST_BYTES, digestsIn, Fingerprint } from './fingerprint.ts'
 import { LiveScopes, type Membership } from './live-scopes.ts'
 import { recordIdOfKey, recordKeyOf } from './record-key.ts'
@@ -70,6 +71,7 @@ export class RecordSet {
   /** The fingerprint when the transaction under way is committed. */
   #counted: Fingerprint | undefined
   readonly #scopes: LiveScopes
+  readonly #decoded = new DecodedRecords()
 
   constructor(db: Database, reports: DamageReports) {
     this.#db = db
@@ -181,7 +183,7 @@ export class RecordSet {
   /** What the record of a row with `id` and `envelope` says; undefined when it is damaged. */
   read(row: Row): VerifiedRecord | undefined {
     const envelope = this.#verified(row)
-    return envelope === undefined ? undefined : readRecord(envelope)
+    return envelope === undefined ? undefined : this.#decoded.read(bytesOf(row, 'id'), envelope)
   }
 
   /** The place of a stored record in the scopes; undefined when there is no such record. */
