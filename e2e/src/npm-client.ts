@@ -41,9 +41,17 @@ export type NpmClientName = (typeof PROGRAMS)[number][0]
 
 export const NPM_CLIENTS: readonly NpmClientName[] = PROGRAMS.map(([name]) => name)
 
+export function familyOf(name: NpmClientName): NpmClient['family'] {
+  return programOf(name)[1]
+}
+
+function programOf(name: NpmClientName): (typeof PROGRAMS)[number] {
+  return PROGRAMS.find((program) => program[0] === name) ?? PROGRAMS[0]
+}
+
 /** Makes a client that knows no registry but this one. */
 export async function npmClient(name: NpmClientName, home: NpmHome): Promise<NpmClient> {
-  const [, family, script] = PROGRAMS.find((program) => program[0] === name) ?? PROGRAMS[0]
+  const [, family, script] = programOf(name)
   const { folder, token } = home
   const registry = `${home.registry}${home.prefix ?? ''}`
   await mkdir(folder, { recursive: true })

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ControlClient, controlClient, readControlFile } from '@registry/control'
 import { packPackage } from '@registry/registry'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NPM_CLIENTS, type NpmClient, type NpmClientName, npmClient } from '../src/npm-client.ts'
+import { familyOf, NPM_CLIENTS, type NpmClient, type NpmClientName, npmClient } from '../src/npm-client.ts'
 import { type PeerProcess, registry, startPeer } from '../src/peer.ts'
 import { type Ended, runOk } from '../src/process.ts'
 
@@ -213,6 +214,8 @@ describe('a tree of dependencies', () => {
       { name: 'leaf', version: '2.0.0' },
       { name: 'for-others', version: '1.0.0', os: [other] },
       { name: 'host', version: '3.1.0' },
+      // yarn and bun look for what a package brings with it all the same.
+      { name: 'inside', version: '1.0.0' },
       { name: 'plugin', version: '1.0.0', peerDependencies: { host: '>=3' } },
       {
         name: 'branch',
@@ -286,19 +289,19 @@ describe('a tree of dependencies', () => {
     return family === 'yarn-4' ? 'up' : 'update'
   }
 
-  it('may bring its dependencies with it', async () => {
-    const npm = await publisher('npm-11')
+  it.for(NPM_CLIENTS)('may bring its dependencies with it, to be installed by %s', async (name) => {
     const manifest = {
-      name: 'bundle',
+      name: `bundle-for-${name}`,
       version: '1.0.0',
       dependencies: { inside: '1.0.0' },
       bundleDependencies: ['inside']
     }
     const inside = { 'node_modules/inside/package.json': { name: 'inside', version: '1.0.0' } }
-    expect((await publish(npm, manifest, inside)).code).toBe(0)
+    expect((await publish(await publisher('npm-11'), manifest, inside)).code).toBe(0)
     await spread()
-    const { folder } = await install('npm-11', app({ bundle: '1' }))
-    expect(await installed(folder, 'bundle/node_modules/inside')).toMatchObject({ version: '1.0.0' })
+    const { folder } = await install(name, app({ [manifest.name]: '1' }))
+    const found = createRequire(await realpath(join(folder, 'node_modules', manifest.name, 'package.json')))
+    expect(found('inside/package.json')).toMatchObject({ version: '1.0.0' })
   })
 
   it('may run something when it is installed', async () => {
@@ -311,112 +314,259 @@ describe('a tree of dependencies', () => {
   })
 })
 
-describe('what npm is asked besides', () => {
-  let npm: NpmClient
-  const out = async (...args: string[]): Promise<string> => (await ok(npm, args)).stdout.trim()
+/** How each client is told what not all of them call the same. What it has no command for is not there. */
+const COMMANDS = {
+  npm: {
+    whoami: 'whoami',
+    ping: 'ping',
+    view: 'view PACKAGE version',
+    search: 'search KEYWORD',
+    owners: 'owner ls PACKAGE',
+    tag: 'dist-tag add PACKAGE@1.0.0 stable',
+    tags: 'dist-tag ls PACKAGE',
+    untag: 'dist-tag rm PACKAGE stable',
+    deprecate: 'deprecate PACKAGE@1.0.0 outworn',
+    unpublish: 'unpublish PACKAGE@1.1.0',
+    outdated: 'outdated',
+    audit: 'audit',
+    create: 'create thing --yes',
+    publishAll: 'publish --workspaces',
+    logout: 'logout'
+  },
+  pnpm: {
+    whoami: 'whoami',
+    ping: 'ping',
+    view: 'view PACKAGE version',
+    search: 'search KEYWORD',
+    owners: 'owner ls PACKAGE',
+    tag: 'dist-tag add PACKAGE@1.0.0 stable',
+    tags: 'dist-tag ls PACKAGE',
+    untag: 'dist-tag rm PACKAGE stable',
+    deprecate: 'deprecate PACKAGE@1.0.0 outworn',
+    unpublish: 'unpublish PACKAGE@1.1.0',
+    outdated: 'outdated',
+    audit: 'audit',
+    create: 'create thing',
+    publishAll: '--recursive publish --no-git-checks',
+    logout: 'logout'
+  },
+  // Its `audit` asks the public registry, whatever is configured.
+  'yarn-1': {
+    view: 'info PACKAGE version',
+    owners: 'owner list PACKAGE',
+    tag: 'tag add PACKAGE@1.0.0 stable',
+    tags: 'tag list PACKAGE',
+    untag: 'tag remove PACKAGE stable',
+    outdated: 'outdated',
+    create: 'create thing'
+  },
+  'yarn-4': {
+    whoami: 'npm whoami',
+    view: 'npm info PACKAGE --fields version --json',
+    tag: 'npm tag add PACKAGE@1.0.0 stable',
+    tags: 'npm tag list PACKAGE',
+    untag: 'npm tag remove PACKAGE stable',
+    audit: 'npm audit',
+    create: 'create thing',
+    publishAll: 'workspaces foreach --all --no-private npm publish'
+  },
+  bun: {
+    whoami: 'pm whoami',
+    view: 'info PACKAGE version',
+    outdated: 'outdated',
+    audit: 'audit',
+    create: 'create thing'
+  }
+} satisfies Record<NpmClient['family'], Partial<Record<string, string>>>
+
+type Command = keyof (typeof COMMANDS)['npm']
+
+function commandOf(family: NpmClient['family'], command: Command): string | undefined {
+  const commands: Partial<Record<Command, string>> = COMMANDS[family]
+  return commands[command]
+}
+
+function clientsWith(command: Command): NpmClientName[] {
+  return NPM_CLIENTS.filter((name) => commandOf(familyOf(name), command) !== undefined)
+}
+
+describe('what clients are told besides', () => {
+  const packageOf = (name: NpmClientName): string => `asked-by-${name}`
+  const TEXT = 'Takes over the machine'
+
+  /** What a client prints for a command, which it may also end with the code that says: there is something. */
+  async function told(
+    name: NpmClientName,
+    command: Command,
+    { folder, codes = [0] }: { folder?: string; codes?: number[] } = {}
+  ): Promise<string> {
+    const client = await publisher(name)
+    // yarn 4 does nothing outside of a project.
+    const cwd = folder ?? (await folderOf({ 'yarn.lock': '', ...app({}) }))
+    const words = commandOf(client.family, command)?.split(' ') ?? []
+    const args = words.map((word) =>
+      word.replace('PACKAGE', packageOf(name)).replace('KEYWORD', `peculiar-to-${name}`)
+    )
+    const { code, stdout, stderr } = await client.run(args, cwd)
+    expect(codes, `${args.join(' ')}: ${stdout}${stderr}`).toContain(code)
+    return stdout + stderr
+  }
+
+  async function documentOf(name: string): Promise<{ versions: Record<string, { deprecated?: string }> }> {
+    return (await fetch(`${first().http}/${name}`)).json()
+  }
+
+  /** A project of this client that has installed the older version of its package, and what is warned of. */
+  async function project(name: NpmClientName): Promise<string> {
+    const client = await publisher(name)
+    const dependencies = { [packageOf(name)]: '1.0.0', 'warned-of': '1.0.0' }
+    const folder = await folderOf({
+      ...app(dependencies),
+      ...(client.family === 'yarn-4' ? { 'yarn.lock': '' } : {})
+    })
+    await ok(client, ['install'], folder)
+    return folder
+  }
 
   beforeAll(async () => {
-    npm = await publisher('npm-11')
-    await publishAll(
-      { name: 'asked', version: '1.0.0', keywords: ['peculiar'] },
-      { name: 'asked', version: '1.1.0', keywords: ['peculiar'] }
+    const versions = NPM_CLIENTS.flatMap((name) =>
+      ['1.0.0', '1.1.0'].map((version) => {
+        return { name: packageOf(name), version, keywords: [`peculiar-to-${name}`] }
+      })
     )
-  }, 60_000)
+    await publishAll(
+      ...versions,
+      { name: 'warned-of', version: '1.0.0' },
+      { name: 'create-thing', version: '1.0.0', bin: 'cli.js' }
+    )
+    await (await controlOf(first())).attest('warned-of@<2', {
+      claim: 'advisory',
+      severity: 'high',
+      text: TEXT
+    })
+  }, 120_000)
 
-  it('is who it is, and whether the registry answers', async () => {
-    expect(await out('whoami')).toBe(owner)
-    expect((await ok(npm, ['ping'])).stderr).toContain('PONG')
+  it.for(clientsWith('whoami'))('is who they are: %s', async (name) => {
+    expect(await told(name, 'whoami')).toContain(owner)
   })
 
-  it('is what there is of a package', async () => {
-    expect(JSON.parse(await out('view', 'asked', 'versions', '--json'))).toEqual(['1.0.0', '1.1.0'])
-    expect(await out('view', 'asked', 'dist-tags.latest')).toBe('1.1.0')
-    expect(await out('owner', 'ls', 'asked')).toContain(owner)
-    const found = JSON.parse(await out('search', 'peculiar', '--json'))
-    expect(found).toMatchObject([{ name: 'asked', version: '1.1.0' }])
-    expect((await npm.run(['view', 'not-there'], home)).stderr).toContain('E404')
+  it.for(clientsWith('ping'))('is whether the registry answers: %s', async (name) => {
+    expect(await told(name, 'ping')).toContain('PONG')
   })
 
-  it('is what a tag names', async () => {
-    await out('dist-tag', 'add', 'asked@1.0.0', 'stable')
-    expect((await out('dist-tag', 'ls', 'asked')).split('\n').sort()).toEqual([
-      'latest: 1.1.0',
-      'stable: 1.0.0'
-    ])
-    expect(await out('view', 'asked@stable', 'version')).toBe('1.0.0')
-    await out('dist-tag', 'rm', 'asked', 'stable')
-    expect(await out('dist-tag', 'ls', 'asked')).toBe('latest: 1.1.0')
+  it.for(clientsWith('view'))('is what there is of a package: %s', async (name) => {
+    expect(await told(name, 'view')).toContain('1.1.0')
   })
 
-  it('is to advise against a version, and not to any more', async () => {
-    await out('deprecate', 'asked@1.0.0', 'too old')
-    expect(await out('view', 'asked@1.0.0', 'deprecated')).toBe('too old')
-    await out('deprecate', 'asked@1.0.0', '')
-    expect(await out('view', 'asked@1.0.0', 'deprecated')).toBe('')
+  it.for(clientsWith('search'))('is what there is about something: %s', async (name) => {
+    expect(await told(name, 'search')).toContain(packageOf(name))
   })
 
-  it('is to take a version away, and a package', async () => {
-    await publishAll({ name: 'fleeting', version: '1.0.0' }, { name: 'fleeting', version: '1.1.0' })
-    await out('unpublish', 'fleeting@1.1.0')
-    expect(await out('view', 'fleeting', 'versions')).toBe('1.0.0')
-    await out('unpublish', 'fleeting', '--force')
-    expect((await npm.run(['view', 'fleeting'], home)).stderr).toContain('E404')
-    await spread()
-    const ended = await (await installer('npm-11')).run(['view', 'fleeting'], home)
-    expect(ended.stderr).toContain('E404')
+  it.for(clientsWith('owners'))('is whose a package is: %s', async (name) => {
+    expect(await told(name, 'owners')).toContain(owner)
   })
 
-  it('is what is out of date, and what is warned of', async () => {
-    await publishAll({ name: 'warned-of', version: '1.0.0' })
-    const folder = await folderOf(app({ asked: '1.0.0', 'warned-of': '1.0.0' }))
-    await ok(npm, ['install'], folder)
-    const outdated = await npm.run(['outdated', '--json'], folder)
-    expect(JSON.parse(outdated.stdout)).toMatchObject({ asked: { current: '1.0.0', latest: '1.1.0' } })
-    expect((await ok(npm, ['audit'], folder)).stdout).toContain('found 0 vulnerabilities')
-    const text = 'Takes over the machine'
-    await (await controlOf(first())).attest('warned-of@<2', { claim: 'advisory', severity: 'high', text })
-    const audit = await npm.run(['audit'], folder)
-    expect(audit.code).toBe(1)
-    expect(audit.stdout).toContain(text)
-    for (const name of ['pnpm-12', 'yarn-4'] as const) {
+  it.for(clientsWith('tag'))('is what a tag names: %s', async (name) => {
+    const tags = `${first().http}/-/package/${packageOf(name)}/dist-tags`
+    await told(name, 'tag')
+    expect(await (await fetch(tags)).json()).toEqual({ latest: '1.1.0', stable: '1.0.0' })
+    expect(await told(name, 'tags')).toContain('stable')
+    await told(name, 'untag')
+    expect(await (await fetch(tags)).json()).toEqual({ latest: '1.1.0' })
+  })
+
+  it.for(clientsWith('outdated'))('is what is out of date: %s', async (name) => {
+    expect(await told(name, 'outdated', { folder: await project(name), codes: [0, 1] })).toMatch(
+      /1\.0\.0.*1\.1\.0/s
+    )
+  })
+
+  it.for(clientsWith('audit'))('is what is warned of: %s', async (name) => {
+    const folder = await project(name)
+    expect(await told(name, 'audit', { folder, codes: [1] })).toContain(TEXT)
+  })
+
+  it.for(clientsWith('create'))('is to make something by a package made for it: %s', async (name) => {
+    expect(await told(name, 'create')).toContain('create-thing@1.0.0')
+  })
+
+  it.for(NPM_CLIENTS)('is to publish under another tag, for everybody: %s', async (name) => {
+    const client = await publisher(name)
+    const manifest = { name: packageOf(name), version: '2.0.0' }
+    const folder = await folderOf({
+      ...sourceOf(manifest),
+      ...(client.family === 'yarn-4' ? { 'yarn.lock': '' } : {})
+    })
+    if (client.family === 'yarn-4') await ok(client, ['install'], folder)
+    const args = publishArguments(client, manifest)
+    await ok(client, [...args, '--tag', 'next', '--access', 'public'], folder)
+    const answer = await fetch(`${first().http}/-/package/${manifest.name}/dist-tags`)
+    expect(await answer.json()).toEqual({ latest: '1.1.0', next: '2.0.0' })
+  })
+
+  it.for(clientsWith('publishAll'))(
+    'is to publish packages of one repository that need each other: %s',
+    async (name) => {
       const client = await publisher(name)
-      const own = await folderOf({ 'yarn.lock': '', ...app({ 'warned-of': '1.0.0' }) })
-      await ok(client, ['install'], own)
-      const words = client.family === 'pnpm' ? ['audit'] : ['npm', 'audit']
-      expect((await client.run(words, own)).stdout, name).toContain(text)
+      const [a, b] = [`workspace-a-of-${name}`, `workspace-b-of-${name}`]
+      const needs = client.family === 'npm' ? '^1.0.0' : 'workspace:^'
+      const folder = await folderOf({
+        'package.json': { name: 'root', version: '1.0.0', private: true, workspaces: ['packages/*'] },
+        'pnpm-workspace.yaml': 'packages: ["packages/*"]\n',
+        'packages/a/package.json': { name: a, version: '1.0.0', dependencies: { [b]: needs } },
+        'packages/b/package.json': { name: b, version: '1.0.0' },
+        ...(client.family === 'yarn-4' ? { 'yarn.lock': '' } : {})
+      })
+      await ok(client, ['install'], folder)
+      await told(name, 'publishAll', { folder })
+      await spread()
+      const { folder: user } = await install('pnpm-12', app({ [a]: '1' }))
+      expect(await installed(user, a)).toMatchObject({ version: '1.0.0', dependencies: { [b]: '^1.0.0' } })
+    }
+  )
+
+  it.for(clientsWith('deprecate'))('is to advise against a version: %s', async (name) => {
+    await told(name, 'deprecate')
+    const { versions } = await documentOf(packageOf(name))
+    expect([versions['1.0.0']?.deprecated, versions['1.1.0']?.deprecated]).toEqual(['outworn', undefined])
+  })
+
+  it('is not to advise against it any more: npm', async () => {
+    const npm = await publisher('npm-11')
+    await ok(npm, ['deprecate', `${packageOf('npm-11')}@1.0.0`, ''])
+    expect((await documentOf(packageOf('npm-11'))).versions['1.0.0']?.deprecated).toBeUndefined()
+  })
+
+  it.for(clientsWith('unpublish'))('is to take a version away: %s', async (name) => {
+    await told(name, 'unpublish')
+    expect(Object.keys((await documentOf(packageOf(name))).versions)).toEqual(['2.0.0', '1.0.0'])
+  })
+
+  it('is to take a package away, for everybody: npm', async () => {
+    await publishAll({ name: 'fleeting', version: '1.0.0' }, { name: 'fleeting', version: '1.1.0' })
+    await ok(await publisher('npm-11'), ['unpublish', 'fleeting', '--force'])
+    for (const peer of [first(), third()]) {
+      await spread()
+      const client = await npmClient('npm-11', { folder: join(home, 'viewer'), registry: peer.http })
+      expect((await client.run(['view', 'fleeting'], home)).stderr).toContain('E404')
     }
   })
 
-  it('is to make something by a package made for it', async () => {
-    await publishAll({ name: 'create-thing', version: '1.0.0', bin: 'cli.js' })
-    expect(await out('create', 'thing', '--yes')).toContain('create-thing@1.0.0')
+  it('is to let somebody else publish too, which is refused in words: npm', async () => {
+    const ended = await (await publisher('npm-11')).run(['owner', 'add', 'eve', packageOf('npm-11')], home)
+    expect(ended.code).not.toBe(0)
+    expect(ended.stderr).toContain('the owner whose key signed it')
   })
 
-  it('is to publish packages of one repository that need each other', async () => {
-    const folder = await folderOf({
-      'package.json': { name: 'root', private: true, workspaces: ['packages/*'] },
-      'packages/a/package.json': {
-        name: 'workspace-a',
-        version: '1.0.0',
-        dependencies: { 'workspace-b': '^1.0.0' }
-      },
-      'packages/b/package.json': { name: 'workspace-b', version: '1.0.0' }
-    })
-    await ok(npm, ['install'], folder)
-    await ok(npm, ['publish', '--workspaces'], folder)
-    await spread()
-    const { folder: user } = await install('pnpm-12', app({ 'workspace-a': '1' }))
-    expect(await installed(user, 'workspace-a')).toMatchObject({ version: '1.0.0' })
-  })
-
-  it('is to publish under another tag', async () => {
-    await publishAll({ name: 'tagged', version: '1.0.0' })
-    const folder = await folderOf(sourceOf({ name: 'tagged', version: '2.0.0' }))
-    await ok(npm, ['publish', '--tag', 'next', '--access', 'public'], folder)
-    expect(await out('view', 'tagged', 'dist-tags', '--json').then(JSON.parse)).toEqual({
-      latest: '1.0.0',
-      next: '2.0.0'
-    })
+  it.for(clientsWith('logout'))('is to forget the token, which is worth nothing then: %s', async (name) => {
+    const own = String((await first().json('login', '--print'))[0]?.token)
+    const folder = join(home, 'logging-out', name)
+    const client = await npmClient(name, { folder, registry: first().http, token: own })
+    const whoami = (): Promise<Response> =>
+      fetch(`${first().http}/-/whoami`, { headers: { authorization: `Bearer ${own}` } })
+    expect((await whoami()).status).toBe(200)
+    await client.run([commandOf(client.family, 'logout') ?? ''], home)
+    expect((await whoami()).status).toBe(401)
   })
 })
 
@@ -580,12 +730,12 @@ describe('a project that says whose a name is', () => {
 
 describe('a peer that has nobody to ask', () => {
   it('still serves what it has, and says at once what it does not know', async () => {
-    const { client, folder } = await install('npm-11', app({ asked: '1.1.0' }))
+    const { client, folder } = await install('npm-11', app({ host: '3.1.0' }))
     await Promise.all([first().stop(), at(1).stop()])
     await rm(join(folder, 'node_modules'), { recursive: true })
     await rm(join(folder, 'package-lock.json'))
     await ok(client, ['install', '--prefer-online'], folder)
-    expect((await installed(folder, 'asked')).version).toBe('1.1.0')
+    expect((await installed(folder, 'host')).version).toBe('3.1.0')
     const before = performance.now()
     const answer = await fetch(`${third().http}/nobody-has-this`)
     expect(answer.status).toBe(404)
