@@ -623,6 +623,32 @@ describe('logging in', () => {
     expect((await client.run(['whoami'], home)).code).not.toBe(0)
   })
 
+  it.for(['npm-10', 'npm-11'] as const)('is by a password in %s, which is a token', async (name) => {
+    const folder = join(home, 'by-password', name)
+    const client = await npmClient(name, { folder, registry: first().http })
+    const script = join(import.meta.dirname, '../node_modules', name, 'bin/npm-cli.js')
+    const login = spawn(process.execPath, [script, 'login', '--auth-type=legacy'], {
+      cwd: home,
+      env: { ...process.env, HOME: folder, NPM_CONFIG_USERCONFIG: join(folder, '.npmrc') },
+      stdio: ['pipe', 'pipe', 'inherit']
+    })
+    const ended = new Promise((resolve) => login.once('exit', resolve))
+    const answers = new Map([
+      ['Username', 'anybody'],
+      ['Password', token],
+      ['Email', 'nobody@example.org']
+    ])
+    let said = ''
+    for await (const piece of login.stdout.setEncoding('utf8')) {
+      said += piece
+      for (const [question, answer] of answers) {
+        if (said.includes(question) && answers.delete(question)) login.stdin.write(`${answer}\n`)
+      }
+    }
+    expect(await ended, said).toBe(0)
+    expect((await ok(client, ['whoami'])).stdout.trim()).toBe(owner)
+  })
+
   it('writes what publishing needs into a file of npm', async () => {
     const client = await npmClient('npm-10', { folder: join(home, 'newcomer'), registry: first().http })
     await first().json('login', '--npmrc', join(home, 'newcomer/.npmrc'))
