@@ -571,28 +571,61 @@ describe('what clients are told besides', () => {
 })
 
 describe('what was installed', () => {
-  it('is what its owners signed, as long as nobody changes it', async () => {
-    const { folder } = await install('npm-11', app({ branch: '1', [`@${owner}/by-npm-11`]: '1' }))
-    const verify = async (
-      path = folder
-    ): Promise<{ code: number | null; answer: Record<string, unknown> }> => {
-      const { code, stdout } = await third().registry('verify', path, '--json')
-      return { code, answer: JSON.parse(stdout.split('\n')[0] ?? '') }
-    }
-    expect(await verify()).toMatchObject({ code: 0, answer: { signed: 3, unknown: 0, faults: [] } })
-    expect((await verify(join(folder, 'package-lock.json'))).code).toBe(0)
-    await writeFile(join(folder, 'node_modules/leaf/index.js'), 'evil()')
-    expect(await verify()).toMatchObject({
+  const LOCKS = {
+    npm: 'package-lock.json',
+    pnpm: 'pnpm-lock.yaml',
+    'yarn-1': 'yarn.lock',
+    'yarn-4': 'yarn.lock',
+    bun: 'bun.lock'
+  }
+
+  interface Answer {
+    signed: number
+    unknown: number
+    faults: Array<{ name: string; outcome: string; files?: string[] }>
+    packages: Array<{ name: string; path: string; owner: string }>
+  }
+
+  async function verify(path: string): Promise<Answer & { code: number | null }> {
+    const { code, stdout } = await third().registry('verify', path, '--json')
+    const answer: Answer = JSON.parse(stdout.split('\n')[0] ?? '')
+    return { code, ...answer }
+  }
+
+  it.for(NPM_CLIENTS)('is what its owners signed, as long as nobody changes it: %s', async (name) => {
+    const { client, folder } = await install(name, app({ branch: '1', [`@${owner}/by-npm-11`]: '1' }))
+    const installation = await verify(folder)
+    expect(installation).toMatchObject({ code: 0, signed: 3, unknown: 0, faults: [] })
+    const leaf = join(folder, installation.packages.find((one) => one.name === 'leaf')?.path ?? '')
+    await writeFile(join(leaf, 'index.js'), 'evil()')
+    expect(await verify(folder)).toMatchObject({
       code: 1,
-      answer: { signed: 2, faults: [{ name: 'leaf', outcome: 'changed files', files: ['index.js'] }] }
+      signed: 2,
+      faults: [{ name: 'leaf', outcome: 'changed files', files: ['index.js'] }]
     })
-    const lock = await readFile(join(folder, 'package-lock.json'), 'utf8')
-    await writeFile(
-      join(folder, 'package-lock.json'),
-      lock.replaceAll(/sha512-[^"]{10}/g, 'sha512-AAAAAAAAAA')
-    )
-    const another = await verify(join(folder, 'package-lock.json'))
-    expect(another).toMatchObject({ code: 1, answer: { signed: 0 } })
+
+    const lock = join(folder, LOCKS[client.family])
+    const locked = await verify(lock)
+    // Of what yarn 4 writes into its lockfile nobody else can make the hash.
+    if (client.family === 'yarn-4') {
+      expect(new Set(locked.faults.map(({ outcome }) => outcome))).toEqual(new Set(['no hash']))
+      return
+    }
+    expect(locked).toMatchObject({ code: 0, faults: [] })
+    expect(locked.signed).toBeGreaterThanOrEqual(3)
+    const text = await readFile(lock, 'utf8')
+    await writeFile(lock, text.replaceAll(/sha512-[\w+/]{10}/g, 'sha512-AAAAAAAAAA'))
+    expect(await verify(lock)).toMatchObject({ code: 1, signed: 0 })
+    await writeFile(lock, text.replaceAll('leaf-1.1.0', 'leaf-9.9.9').replaceAll('1.1.0', '9.9.9'))
+    const unheard = await verify(lock)
+    expect(unheard.code).toBe(1)
+    expect(unheard.faults).toMatchObject([{ name: 'leaf', outcome: 'no such release' }])
+  })
+
+  it('says that there is nothing, where there is nothing', async () => {
+    const { code, stderr } = await third().registry('verify', await folderOf({ 'package.json': {} }))
+    expect(code).toBe(1)
+    expect(stderr).toContain('pnpm-lock.yaml')
   })
 })
 
@@ -687,6 +720,8 @@ describe('a name that two owners have', () => {
     if (client.family === 'npm') expect(ended.stderr).toContain(`@${owner}/twice`)
     await ok(client, [add, `@${owner}/twice`], folder)
     expect(await said(folder, `@${owner}/twice`)).toBe('twice@1.0.0')
+    const [verified] = await third().json('verify', folder)
+    expect(verified).toMatchObject({ signed: 1, packages: [{ owner }] })
   })
 })
 

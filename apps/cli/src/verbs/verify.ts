@@ -1,19 +1,28 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ControlClient } from '@registry/control'
-import { type AbortOptions, formatPackageReference, isRegistryError, type OwnerId } from '@registry/types'
+import {
+  type AbortOptions,
+  formatPackageReference,
+  isOwnerId,
+  isRegistryError,
+  type OwnerId,
+  type Package,
+  type PackageReference
+} from '@registry/types'
 import type { Command } from 'commander'
 import { withTempDir } from '../download.ts'
-import { type InstalledPackage, NotVerifiedError, readInstallation } from '../installed-packages.ts'
+import { NotVerifiedError, readInstallation } from '../installed/installation.ts'
+import type { InstalledPackage } from '../installed/installed-package.ts'
 import { print, printJson, table } from '../output.ts'
 import { type CommonOptions, connectToPeer } from '../peer.ts'
 import { does, verb } from '../verb.ts'
 
 /**
- * `signed`: its owner signed this very tarball, and the files are those in it. `unknown`: no owner here has this version, as
- * when it comes from another registry. The rest are faults.
+ * `signed`: its owner signed this very tarball, and the files are those in it. `unknown`: nobody here has a package of this
+ * name, as when it comes from another registry. The rest are faults.
  */
-type Outcome = 'signed' | 'unknown' | 'no hash' | 'another tarball' | 'changed files'
+type Outcome = 'signed' | 'unknown' | 'no such release' | 'no hash' | 'another tarball' | 'changed files'
 
 interface Verified extends InstalledPackage {
   outcome: Outcome
@@ -22,25 +31,36 @@ interface Verified extends InstalledPackage {
   files?: string[]
 }
 
+interface Place extends Required<AbortOptions> {
+  client: ControlClient
+  /** Of the project, when its packages are there to be looked at. */
+  folder: string | undefined
+}
+
 export function verifyVerb(): Command {
   const command = verb('verify [path]', {
-    summary: 'Compare what npm has installed with what its owners signed.',
+    summary: 'Compare what npm, pnpm, yarn or bun has installed with what its owners signed.',
     details:
-      'Of a folder, its node_modules: for each package, that its owner signed the tarball that the lock names, and that every file of the tarball lies there unchanged. Of a folder without them, or of a package-lock.json, the tarballs alone. Fails when one is not so.',
+      'Of a folder, its node_modules: for each package, that its owner signed the tarball that the lock names, and that every file of the tarball lies there unchanged. Of a folder without them, or of a lockfile, the tarballs alone; yarn.lock has their hashes up to yarn 1 only. Fails when one is not so.',
     example: 'registry verify .'
   })
   return does<[string | undefined], CommonOptions>(command, async (options, signal, path = '.') => {
     const client = await connectToPeer(options, { signal })
     const { lockfile, folder, packages } = await readInstallation(resolve(path))
     const results: Verified[] = []
-    for (const one of packages) results.push(await verify(client, one, folder, { signal }))
+    for (const one of packages) results.push(await verify(one, { client, folder, signal }))
     const faults = results.filter(({ outcome }) => outcome !== 'signed' && outcome !== 'unknown')
     const count = (wanted: Outcome): number => results.filter(({ outcome }) => outcome === wanted).length
     if (options.json) {
       printJson({ lockfile, signed: count('signed'), unknown: count('unknown'), faults, packages: results })
     } else {
       if (faults.length > 0) {
-        const rows = faults.map((one) => [one.path, one.version, one.outcome, (one.files ?? []).join(', ')])
+        const rows = faults.map((one) => [
+          one.path ?? one.name,
+          one.version,
+          one.outcome,
+          (one.files ?? []).join(', ')
+        ])
         print(...table(['PACKAGE', 'VERSION', 'FAULT', 'FILES'], rows))
       }
       print(
@@ -51,53 +71,85 @@ export function verifyVerb(): Command {
   })
 }
 
-async function verify(
-  client: ControlClient,
-  installed: InstalledPackage,
-  folder: string | undefined,
-  options: Required<AbortOptions>
-): Promise<Verified> {
-  const { parseNpmName } = await import('@registry/gateway')
+async function verify(installed: InstalledPackage, place: Place): Promise<Verified> {
   const { version, integrity } = installed
-  const found = async (): Promise<Awaited<ReturnType<ControlClient['details']>>> => {
-    try {
-      return await client.details(formatPackageReference(parseNpmName(installed.name)), options)
-    } catch (error) {
-      const isNone = ['ERR_INVALID_NAME', 'ERR_AMBIGUOUS_NAME'] as const
-      if (isNone.some((code) => isRegistryError(error, code))) return undefined
-      throw error
-    }
-  }
-  const releases = (await found())?.versions.filter((release) => release.version === version) ?? []
+  const reference = await referenceOf(installed, place.client.url)
+  if (reference === undefined) return { ...installed, outcome: 'unknown' }
+  const known = await releasesOf(reference, place)
+  if (known === undefined && reference.owner === undefined) return { ...installed, outcome: 'unknown' }
+  const releases = (known ?? []).filter((release) => release.version === version)
   const [any] = releases
-  if (any === undefined) return { ...installed, outcome: 'unknown' }
-  const { owner, name } = any
-  if (integrity === undefined) return { ...installed, owner, outcome: 'no hash' }
-  if (!releases.some((release) => integrity.split(/\s+/).includes(release.integrity))) {
-    return { ...installed, owner, outcome: 'another tarball' }
+  if (any === undefined) return { ...installed, outcome: 'no such release' }
+  if (integrity === undefined && installed.path === undefined) {
+    return { ...installed, owner: any.owner, outcome: 'no hash' }
   }
-  if (folder === undefined) return { ...installed, owner, outcome: 'signed' }
-  const reference = formatPackageReference({ owner, name, range: version })
-  const files = await changedFiles(client, reference, integrity, join(folder, installed.path), options)
-  return files.length === 0
-    ? { ...installed, owner, outcome: 'signed' }
-    : { ...installed, owner, outcome: 'changed files', files }
+  const hashes = integrity?.split(/\s+/)
+  const fitting = releases.filter((release) => hashes?.includes(release.integrity) ?? true)
+  const [first = any] = fitting
+  if (fitting.length === 0) return { ...installed, owner: any.owner, outcome: 'another tarball' }
+  if (place.folder === undefined || installed.path === undefined) {
+    return { ...installed, owner: first.owner, outcome: 'signed' }
+  }
+  const folder = join(place.folder, installed.path)
+  let files: string[] = []
+  // Without a hash, of several owners' packages of one name any may be the one that is installed.
+  for (const release of fitting) {
+    files = await changedFiles(release, folder, place)
+    if (files.length === 0) return { ...installed, owner: release.owner, outcome: 'signed' }
+  }
+  return { ...installed, owner: first.owner, outcome: 'changed files', files }
+}
+
+/**
+ * The package that is meant: that of the owner in the address of its tarball, else what its name means. Undefined when that can
+ * be nobody's here: it is no name, or this very peer has it from another registry.
+ */
+async function referenceOf(
+  { name, address }: InstalledPackage,
+  peerUrl: string
+): Promise<PackageReference | undefined> {
+  const { parseNpmName } = await import('@registry/gateway')
+  try {
+    const named = parseNpmName(name)
+    if (named.owner !== undefined || address === undefined) return named
+    const [, owner = '', rest] = /\/@([^/]+)\/([^/]+)\/-\/[^/]+$/.exec(address) ?? []
+    if (isOwnerId(owner)) return parseNpmName(`@${owner}/${rest}`)
+    return address.startsWith(`${peerUrl}/`) ? undefined : named
+  } catch (error) {
+    if (isRegistryError(error, 'ERR_INVALID_NAME')) return undefined
+    throw error
+  }
+}
+
+/** All releases of a package, or of all that a name may mean; undefined when there is none. */
+async function releasesOf(
+  reference: PackageReference,
+  { client, signal }: Place
+): Promise<Package[] | undefined> {
+  try {
+    return (await client.details(formatPackageReference(reference), { signal }))?.versions
+  } catch (error) {
+    if (!isRegistryError(error, 'ERR_AMBIGUOUS_NAME')) throw error
+    const { candidates } = error.details ?? {}
+    const references = Array.isArray(candidates) ? candidates.map(String) : []
+    const all = await Promise.all(references.map((one) => client.details(one, { signal })))
+    return all.flatMap((details) => details?.versions ?? [])
+  }
 }
 
 /** Files of a tarball that lie in a folder otherwise, or not at all. What a build has added is not looked at. */
 async function changedFiles(
-  client: ControlClient,
-  reference: string,
-  integrity: string,
+  { owner, name, version, integrity }: Package,
   folder: string,
-  options: Required<AbortOptions>
+  { client, signal }: Place
 ): Promise<string[]> {
   const { unpackTarball } = await import('@registry/registry')
   return withTempDir(async (temp) => {
-    const fetched = await client.get(reference, { ...options, integrity })
+    const reference = formatPackageReference({ owner, name, range: version })
+    const fetched = await client.get(reference, { signal, integrity })
     if (fetched === undefined) return ['all of them: the tarball is gone']
     const signed = join(temp, 'signed')
-    await unpackTarball(fetched.content(options), signed, options)
+    await unpackTarball(fetched.content({ signal }), signed, { signal })
     const entries = await readdir(signed, { recursive: true, withFileTypes: true })
     const changed: string[] = []
     for (const entry of entries) {
