@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -25,19 +25,52 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the commands of the overview', () => {
+  const sectionOf = (title: string): string =>
+    overview.split(/^## /m).find((one) => one.startsWith(title)) ?? ''
+
   it('do what they say, in the order in which they stand', { timeout: 120_000 }, async () => {
     const cwd = mkdtempSync(join(folder, 'overview-'))
-    const [, usage = ''] = overview.split(/^## Use it$/m)
     const env = {
       REGISTRY_DATA_DIR: join(cwd, 'data'),
       REGISTRY_HTTP: '127.0.0.1:0',
       REGISTRY_NETWORK: `overview-${process.pid}`
     }
-    const { code, output } = await shell(blocks(usage)[0] ?? '', { cwd, env })
+    const { code, output } = await shell(blocks(sectionOf('Use it\n')).join('\n'), { cwd, env })
     expect(code, output).toBe(0)
     expect(output).toContain('my-package')
     expect(existsSync(join(cwd, 'my-package-0.1.0.tgz'))).toBe(true)
   })
+
+  it.skipIf(!canMakeHosts())(
+    'bring a package from npm on one machine to npm on another, here two network namespaces (skipped where they cannot be made)',
+    { timeout: 120_000 },
+    async () => {
+      const section = sectionOf('Use it with npm')
+      const hosts = makeHosts()
+      try {
+        const on = async (host: 'one' | 'two', script: string, first?: string): Promise<string> => {
+          const cwd = join(folder, `npm-${host}`)
+          mkdirSync(cwd, { recursive: true })
+          const { code, output } = await shell(script, {
+            cwd,
+            host: hosts[host],
+            env: { ...homeOf(cwd), FIRST: first }
+          })
+          expect(code, output).toBe(0)
+          return output
+        }
+        const started = await on('one', blocks(section, 'one').join('\n'))
+        const first = /\/ip4\/10\.77\.\d+\.1\/tcp\/\d+\/p2p\/\w+/.exec(started)?.[0]
+        expect(first, started).toBeDefined()
+        const output = await on('two', blocks(section, 'two').join('\n'), first)
+        expect(output).toContain('added 1 package')
+        expect(existsSync(join(folder, 'npm-two/node_modules/my-kit/package.json'))).toBe(true)
+        for (const host of ['one', 'two'] as const) await on(host, 'registry stop')
+      } finally {
+        hosts.remove()
+      }
+    }
+  )
 })
 
 describe('the commands of the README', () => {
@@ -89,6 +122,12 @@ function blocks(section: string, host?: string): string[] {
     .split('\n```\n')
     .filter((part) => part.includes(`${fence}\n`))
     .map((part) => part.slice(part.lastIndexOf(`${fence}\n`) + fence.length + 1))
+}
+
+/** A user of his own, with nothing of whoever runs the tests. */
+function homeOf(home: string): Record<string, string | undefined> {
+  const foreign = Object.keys(process.env).filter((key) => /^(npm_|pnpm_|xdg_)/i.test(key))
+  return { ...Object.fromEntries(foreign.map((key) => [key, undefined])), HOME: home }
 }
 
 /** Runs commands as one shell session that ends at the first failure; then ends whatever peers it has left behind. */
