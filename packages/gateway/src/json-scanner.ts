@@ -191,3 +191,19 @@ export class JsonScanner {
     this.#text.push(Uint8Array.from(piece))
   }
 }
+
+/** Whether JSON goes deeper than any document of a package; what is no JSON may do either. */
+export function isDeep(text: string): boolean {
+  let depth = 0
+  let isString = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (isString) {
+      if (code === BACKSLASH) at++
+      else if (code === QUOTE) isString = false
+    } else if (code === QUOTE) isString = true
+    else if (OPEN.has(code) && ++depth > MAX_DEPTH) return true
+    else if (CLOSE.has(code)) depth--
+  }
+  return false
+}

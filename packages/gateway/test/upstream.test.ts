@@ -22,7 +22,10 @@ async function pair(): Promise<{ peer: Served; other: Served }> {
 async function registryOf(document: (url: string) => unknown, bytes: Uint8Array): Promise<string> {
   const server = createServer((request, response) => {
     if (request.url?.endsWith('.tgz')) response.end(bytes)
-    else response.end(JSON.stringify(document(url)))
+    else {
+      const answer = document(url)
+      response.end(typeof answer === 'string' ? answer : JSON.stringify(answer))
+    }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
@@ -175,6 +178,34 @@ describe('a package of another registry', () => {
         ? readdirSync(peer.upstreamDir).filter((name) => name.includes('part'))
         : []
     ).toEqual([])
+  })
+
+  const nested = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+
+  it.each([
+    ['no map', 503, '[]'],
+    ['versions that are no map', 503, '{"dist-tags":{},"versions":[]}'],
+    ['tags that are no map', 503, '{"dist-tags":5,"versions":{}}'],
+    ['no end to its depth', 503, `{"dist-tags":{},"versions":{},"readme":${nested}}`],
+    ['half of itself only', 503, '{"dist-tags":{},"versions":{'],
+    ['no versions, as when it was unpublished', 404, '{"name":"theirs","time":{"unpublished":{}}}'],
+    ['a version that is none alone', 404, '{"dist-tags":{},"versions":{"1.0.0":5,"2.0.0":{"dist":{}}}}']
+  ])('is refused when its document has %s, and the peer goes on', async (_, status, text) => {
+    const url = await registryOf(() => text, new Uint8Array())
+    const peer = await serve({ origins: [`* ${url}/`] })
+    const paths = ['/theirs', '/theirs/1.0.0', '/theirs/-/theirs-1.0.0.tgz', '/-/package/theirs/dist-tags']
+    for (const path of paths) expect([path, (await peer.ask(path)).status]).toEqual([path, status])
+    expect(peer.warnings).toEqual([])
+    expect((await peer.ask('/-/ping')).status).toBe(200)
+  })
+
+  it('has those of its versions that have the form of one', async () => {
+    const dist = { tarball: 'http://127.0.0.1/theirs/-/theirs-1.0.0.tgz' }
+    const versions = { '1.0.0': { version: '1.0.0', dist }, '1.0.1': { version: '1.0.1' }, '1.0.2': null }
+    const url = await registryOf(() => ({ name: 'theirs', versions }), new Uint8Array())
+    const peer = await serve({ origins: [`* ${url}/`] })
+    const { json } = await peer.ask('/theirs')
+    expect([Object.keys(json.versions), json['dist-tags']]).toEqual([['1.0.0'], {}])
   })
 
   it('makes this peer ask nobody but that registry', async () => {

@@ -17,6 +17,7 @@ import {
   UpstreamMismatchError,
   UpstreamUnavailableError
 } from '../errors.ts'
+import { isDeep } from '../json-scanner.ts'
 import type { FileCache } from './file-cache.ts'
 
 export interface UpstreamInit {
@@ -339,12 +340,33 @@ export function relocated(
   return { ...document, versions: Object.fromEntries(versions) }
 }
 
+/**
+ * All that is looked into later has its form here; versions that have not are left out.
+ *
+ * @throws {NothingFoundError} ERR_NOT_FOUND, it has no versions, as that of a package that was unpublished;
+ * {UpstreamUnavailableError} ERR_UPSTREAM_UNAVAILABLE
+ */
 function documentOf(text: string): UpstreamDocument {
   const revision = createHash('sha256').update(text).digest('hex').slice(0, 32)
+  let document: Record<string, unknown>
+  let versions: Array<[string, unknown]>
   try {
-    return { document: parseMap(JSON.parse(text), 'document'), revision }
+    if (isDeep(text)) throw new Error('it is nested too deeply')
+    document = parseMap(JSON.parse(text), 'document')
+    parseMap(document['dist-tags'] ?? {}, 'dist-tags')
+    versions = Object.entries(parseMap(document.versions ?? {}, 'versions')).filter(isVersion)
   } catch (error) {
     throw new UpstreamUnavailableError('The registry', 'it answered with what is no document', error)
+  }
+  if (versions.length === 0) throw new NothingFoundError('The package has no versions there')
+  return { document: { 'dist-tags': {}, ...document, versions: Object.fromEntries(versions) }, revision }
+}
+
+function isVersion([version, value]: [string, unknown]): boolean {
+  try {
+    return typeof parseMap(parseMap(value, version).dist, `${version}.dist`).tarball === 'string'
+  } catch {
+    return false
   }
 }
 
