@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -150,6 +151,36 @@ describe('a package of another registry', () => {
     expect((await peer.ask('/theirs/-/theirs-1.0.0.tgz')).status).toBe(200)
     const unknown = await peer.ask('/never-asked')
     expect([unknown.status, unknown.json.code]).toEqual([503, 'ERR_UPSTREAM_UNAVAILABLE'])
+  })
+
+  it('is there without waiting each time, while that registry takes questions and answers none', async () => {
+    let isSilent = false
+    const questions = new EventEmitter()
+    const server = createServer((request, response) => {
+      if (isSilent) questions.emit('asked', request.url)
+      else response.end(JSON.stringify(documentWith((base) => ({ tarball: `${base}/a.tgz` }))('http://x')))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close().closeAllConnections())
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const peer = await serve({ origins: [`* http://127.0.0.1:${port}/`] })
+    for (const name of ['one', 'two']) expect((await peer.ask(`/${name}`)).status).toBe(200)
+
+    isSilent = true
+    await peer.clock.advance(61_000)
+    const asked = once(questions, 'asked')
+    const first = peer.ask('/one')
+    await asked
+    await peer.clock.advance(10_000)
+    expect((await first).status).toBe(200)
+    // Nobody is asked now, so no clock has to go on.
+    expect((await peer.ask('/two')).status).toBe(200)
+    expect((await peer.ask('/three')).json.error).toContain('a moment ago')
+
+    isSilent = false
+    await peer.clock.advance(30_000)
+    expect((await peer.ask('/three')).status).toBe(200)
   })
 
   it('is asked for again after a while, and what changed is seen', async () => {

@@ -39,6 +39,10 @@ export interface UpstreamComponents {
   clock: Clock
 }
 
+/** A registry that has not begun to answer by then is away, */
+const ANSWER_TIMEOUT_MS = 10_000
+/** and is not asked again for so long, by whomever: an installation asks hundreds of times, and would wait each time. */
+const AWAY_MS = 30_000
 /** Mirrors that are asked for one document. */
 const MAX_MIRRORS_ASKED = 4
 const ABBREVIATED = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8'
@@ -65,6 +69,8 @@ export class Upstream {
   readonly #registry: P2PRegistry
   readonly #clock: Clock
   #ending = new AbortController()
+  /** It could not be reached of late; when this is over, one call finds out whether it can. */
+  #awayUntilMs: number | undefined
   /** Documents and tarballs that are on their way: whoever asks meanwhile waits for the same. */
   readonly #running = new Map<string, Promise<unknown>>()
 
@@ -282,7 +288,7 @@ export class Upstream {
         this.#clock,
         { timeoutMs: this.#init.timeoutMs, signal: this.#ending.signal },
         async (signal) => {
-          const response = await fetch(address, { ...request, signal })
+          const response = await this.#reach(address, { ...request, signal })
           if (response.status === 404) throw new NothingFoundError(`${this.#url} has no such package`)
           if (!response.ok && response.status !== 304) {
             throw new UpstreamUnavailableError(this.#url, `it answered ${response.status}`)
@@ -298,6 +304,26 @@ export class Upstream {
         error instanceof Error ? error.message : String(error),
         error
       )
+    }
+  }
+
+  async #reach(address: string, request: RequestInit & { signal: AbortSignal }): Promise<Response> {
+    const { signal } = request
+    const nowMs = this.#clock.now()
+    if (this.#awayUntilMs !== undefined) {
+      if (nowMs < this.#awayUntilMs) throw new Error('it did not answer a moment ago')
+      this.#awayUntilMs = nowMs + ANSWER_TIMEOUT_MS
+    }
+    try {
+      const limits = { timeoutMs: ANSWER_TIMEOUT_MS, signal }
+      const response = await withDeadline(this.#clock, limits, (either) =>
+        fetch(address, { ...request, signal: either })
+      )
+      this.#awayUntilMs = undefined
+      return response
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#awayUntilMs = this.#clock.now() + AWAY_MS
+      throw error
     }
   }
 }
