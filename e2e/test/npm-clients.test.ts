@@ -314,42 +314,28 @@ describe('a tree of dependencies', () => {
   })
 })
 
+const NPM_COMMANDS = {
+  whoami: 'whoami',
+  ping: 'ping',
+  view: 'view PACKAGE version',
+  search: 'search KEYWORD',
+  owners: 'owner ls PACKAGE',
+  tag: 'dist-tag add PACKAGE@1.0.0 stable',
+  tags: 'dist-tag ls PACKAGE',
+  untag: 'dist-tag rm PACKAGE stable',
+  deprecate: 'deprecate PACKAGE@1.0.0 outworn',
+  unpublish: 'unpublish PACKAGE@1.1.0',
+  outdated: 'outdated',
+  audit: 'audit',
+  create: 'create thing --yes',
+  publishAll: 'publish --workspaces',
+  logout: 'logout'
+}
+
 /** How each client is told what not all of them call the same. What it has no command for is not there. */
 const COMMANDS = {
-  npm: {
-    whoami: 'whoami',
-    ping: 'ping',
-    view: 'view PACKAGE version',
-    search: 'search KEYWORD',
-    owners: 'owner ls PACKAGE',
-    tag: 'dist-tag add PACKAGE@1.0.0 stable',
-    tags: 'dist-tag ls PACKAGE',
-    untag: 'dist-tag rm PACKAGE stable',
-    deprecate: 'deprecate PACKAGE@1.0.0 outworn',
-    unpublish: 'unpublish PACKAGE@1.1.0',
-    outdated: 'outdated',
-    audit: 'audit',
-    create: 'create thing --yes',
-    publishAll: 'publish --workspaces',
-    logout: 'logout'
-  },
-  pnpm: {
-    whoami: 'whoami',
-    ping: 'ping',
-    view: 'view PACKAGE version',
-    search: 'search KEYWORD',
-    owners: 'owner ls PACKAGE',
-    tag: 'dist-tag add PACKAGE@1.0.0 stable',
-    tags: 'dist-tag ls PACKAGE',
-    untag: 'dist-tag rm PACKAGE stable',
-    deprecate: 'deprecate PACKAGE@1.0.0 outworn',
-    unpublish: 'unpublish PACKAGE@1.1.0',
-    outdated: 'outdated',
-    audit: 'audit',
-    create: 'create thing',
-    publishAll: '--recursive publish --no-git-checks',
-    logout: 'logout'
-  },
+  npm: NPM_COMMANDS,
+  pnpm: { ...NPM_COMMANDS, create: 'create thing', publishAll: '--recursive publish --no-git-checks' },
   // Its `audit` asks the public registry, whatever is configured.
   'yarn-1': {
     view: 'info PACKAGE version',
@@ -379,7 +365,7 @@ const COMMANDS = {
   }
 } satisfies Record<NpmClient['family'], Partial<Record<string, string>>>
 
-type Command = keyof (typeof COMMANDS)['npm']
+type Command = keyof typeof NPM_COMMANDS
 
 function commandOf(family: NpmClient['family'], command: Command): string | undefined {
   const commands: Partial<Record<Command, string>> = COMMANDS[family]
@@ -412,8 +398,12 @@ describe('what clients are told besides', () => {
     return stdout + stderr
   }
 
-  async function documentOf(name: string): Promise<{ versions: Record<string, { deprecated?: string }> }> {
-    return (await fetch(`${first().http}/${name}`)).json()
+  /** The versions of a package, as far as a test looks into them. */
+  async function versionsOf(name: string): Promise<Record<string, { deprecated?: string }>> {
+    const document = (await (await fetch(`${first().http}/${name}`)).json()) as {
+      versions: Record<string, { deprecated?: string }>
+    }
+    return document.versions
   }
 
   /** A project of this client that has installed the older version of its package, and what is warned of. */
@@ -527,19 +517,19 @@ describe('what clients are told besides', () => {
 
   it.for(clientsWith('deprecate'))('is to advise against a version: %s', async (name) => {
     await told(name, 'deprecate')
-    const { versions } = await documentOf(packageOf(name))
+    const versions = await versionsOf(packageOf(name))
     expect([versions['1.0.0']?.deprecated, versions['1.1.0']?.deprecated]).toEqual(['outworn', undefined])
   })
 
   it('is not to advise against it any more: npm', async () => {
     const npm = await publisher('npm-11')
     await ok(npm, ['deprecate', `${packageOf('npm-11')}@1.0.0`, ''])
-    expect((await documentOf(packageOf('npm-11'))).versions['1.0.0']?.deprecated).toBeUndefined()
+    expect((await versionsOf(packageOf('npm-11')))['1.0.0']?.deprecated).toBeUndefined()
   })
 
   it.for(clientsWith('unpublish'))('is to take a version away: %s', async (name) => {
     await told(name, 'unpublish')
-    expect(Object.keys((await documentOf(packageOf(name))).versions)).toEqual(['2.0.0', '1.0.0'])
+    expect(Object.keys(await versionsOf(packageOf(name)))).toEqual(['2.0.0', '1.0.0'])
   })
 
   it('is to take a package away, for everybody: npm', async () => {

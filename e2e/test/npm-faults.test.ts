@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../src/free-port.ts'
 import { type NpmClient, npmClient } from '../src/npm-client.ts'
 import { type PeerProcess, startPeer } from '../src/peer.ts'
 import { type Ended, run } from '../src/process.ts'
@@ -48,14 +48,6 @@ async function host(
     }
   }
   return made
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 function clientOf({ peer, token }: Host, fetchRetries = 2): Promise<NpmClient> {

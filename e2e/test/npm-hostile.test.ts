@@ -46,6 +46,11 @@ const TARBALLS: ReadonlyArray<[what: string, words: RegExp, entries: (manifest: 
   ]
 ]
 
+/** As far as a test looks into it. */
+interface Document {
+  versions: Record<string, { dist: { tarball: string } }>
+}
+
 let home: string
 let hostile: HostilePeer
 let peer: PeerProcess
@@ -128,8 +133,9 @@ describe('a release that an owner signed though it is hostile', () => {
     const signed = { dependencies: { 'for-npm-11': '1.0.0' } }
     await hostile.publish(mallory, bytes, { clean: bytes, signed })
     await peer.json('sync')
-    const { versions } = await (await fetch(`${peer.http}/two-faced`)).json()
-    const answer = await fetch(versions['1.0.0'].dist.tarball)
+    const document = await fetch(`${peer.http}/two-faced`)
+    const { versions } = (await document.json()) as Document
+    const answer = await fetch(versions['1.0.0']?.dist.tarball ?? '')
     expect(answer.status).toBe(403)
     expect(await answer.json()).toMatchObject({ code: 'ERR_MANIFEST_MISMATCH' })
   })

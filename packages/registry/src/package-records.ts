@@ -17,7 +17,7 @@ export interface FoundPackage extends Choice {
   /** Newest version first, those unpublished left out; never empty. */
   releases: readonly ReleaseRecord[]
   /** Versions that were there, newest first. */
-  unpublished: readonly Version[]
+  unpublished: Version[]
   /** The release that stands for it. */
   latest?: ReleaseRecord
   readme?: BlobInfo
