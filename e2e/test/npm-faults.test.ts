@@ -9,7 +9,7 @@ import { type PeerProcess, startPeer } from '../src/peer.ts'
 import { type Ended, run } from '../src/process.ts'
 
 /** Moments at which a peer is killed in each of two tests; more of them for a long run. */
-const KILLS = Number(process.env.REGISTRY_TEST_KILLS ?? 6)
+const KILLS = Number(process.env.REGISTRY_TEST_KILLS ?? 5)
 
 let home: string
 let names = 0
