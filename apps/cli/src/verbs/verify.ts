@@ -129,6 +129,8 @@ async function releasesOf(
   try {
     return (await client.details(formatPackageReference(reference), { signal }))?.versions
   } catch (error) {
+    // Whose it is cannot be told, so nobody has signed it.
+    if (isRegistryError(error, 'ERR_DOMAIN_UNPROVEN')) return []
     if (!isRegistryError(error, 'ERR_AMBIGUOUS_NAME')) throw error
     const { candidates } = error.details ?? {}
     const references = Array.isArray(candidates) ? candidates.map(String) : []
