@@ -1,3 +1,4 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -10,6 +11,8 @@ export interface NpmClient {
   readonly family: 'npm' | 'pnpm' | 'yarn-1' | 'yarn-4' | 'bun'
   /** Runs it in a folder. */
   run(args: readonly string[], cwd: string): Promise<Ended>
+  /** As `run`, for who answers its questions. */
+  start(args: readonly string[], cwd: string): ChildProcessWithoutNullStreams
 }
 
 export interface NpmHome {
@@ -84,7 +87,8 @@ export async function npmClient(name: NpmClientName, home: NpmHome): Promise<Npm
   return {
     name,
     family,
-    run: (args, cwd) => run(command, [...before, ...args], { cwd, env, timeoutMs: 60_000 })
+    run: (args, cwd) => run(command, [...before, ...args], { cwd, env, timeoutMs: 60_000 }),
+    start: (args, cwd) => spawn(command, [...before, ...args], { cwd, env: { ...process.env, ...env } })
   }
 }
 

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -623,13 +622,7 @@ describe('logging in', () => {
   it('is by a page, on which the token is shown that only the user of the peer can make', async () => {
     const client = await npmClient('npm-11', { folder: join(home, 'stranger'), registry: first().http })
     expect((await client.run(['whoami'], home)).stderr).toContain('ENEEDAUTH')
-    const script = join(import.meta.dirname, '../node_modules/npm-11/bin/npm-cli.js')
-    const npmrc = join(home, 'stranger/.npmrc')
-    const login = spawn(process.execPath, [script, 'login', '--browser=false'], {
-      cwd: home,
-      env: { ...process.env, HOME: join(home, 'stranger'), NPM_CONFIG_USERCONFIG: npmrc },
-      stdio: ['pipe', 'pipe', 'pipe']
-    })
+    const login = client.start(['login', '--browser=false'], home)
     const ended = new Promise((resolve) => login.once('exit', resolve))
     for await (const line of createInterface({ input: login.stdout })) {
       const page = /http:\S+/.exec(line)?.[0]
@@ -649,12 +642,7 @@ describe('logging in', () => {
   it.for(['npm-10', 'npm-11'] as const)('is by a password in %s, which is a token', async (name) => {
     const folder = join(home, 'by-password', name)
     const client = await npmClient(name, { folder, registry: first().http })
-    const script = join(import.meta.dirname, '../node_modules', name, 'bin/npm-cli.js')
-    const login = spawn(process.execPath, [script, 'login', '--auth-type=legacy'], {
-      cwd: home,
-      env: { ...process.env, HOME: folder, NPM_CONFIG_USERCONFIG: join(folder, '.npmrc') },
-      stdio: ['pipe', 'pipe', 'inherit']
-    })
+    const login = client.start(['login', '--auth-type=legacy'], home)
     const ended = new Promise((resolve) => login.once('exit', resolve))
     const answers = new Map([
       ['Username', 'anybody'],

@@ -31,26 +31,33 @@ export async function sendContent(
     return
   }
   const pieces = (await read())[Symbol.asyncIterator]()
-  // Before the head, so that a content which cannot be read has a status of its own.
-  const first = await pieces.next()
-  const [from, to] = range ?? [0, size - 1]
-  response.writeHead(range === undefined ? 200 : 206, {
-    ...headersOf(content),
-    'content-length': to - from + 1,
-    ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to}/${size}` })
-  })
-  if (first.value?.length === size) {
-    response.end(first.value.subarray(from, to + 1))
+  try {
+    // Before the head, so that a content which cannot be read has a status of its own.
+    let next = await pieces.next()
+    let offset = 0
+    const [from, to] = range ?? [0, size - 1]
+    response.writeHead(range === undefined ? 200 : 206, {
+      ...headersOf(content),
+      'content-length': to - from + 1,
+      ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to}/${size}` })
+    })
+    response.setTimeout(readerTimeoutMs, () => response.destroy())
+    // One piece at a time: however slowly it is read, no more than that is kept in memory.
+    for (; next.done !== true && !response.destroyed; next = await pieces.next()) {
+      const piece = next.value.subarray(Math.max(0, from - offset), to + 1 - offset)
+      offset += next.value.length
+      if (offset > to) {
+        response.end(piece)
+        return
+      }
+      if (piece.length > 0 && !response.write(piece)) await once(response, 'drain', { signal })
+    }
+    if (offset > to) response.end()
+    // Less came than there should be.
+    else response.destroy()
+  } finally {
     await pieces.return?.()
-    return
   }
-  response.setTimeout(readerTimeoutMs, () => response.destroy())
-  // One piece at a time: however slowly it is read, no more than that is kept in memory.
-  for await (const piece of part(withFirst(first, pieces), from, to)) {
-    if (response.destroyed) return
-    if (!response.write(piece)) await once(response, 'drain', { signal })
-  }
-  response.end()
 }
 
 function headersOf({ integrity }: Content): Record<string, string> {
@@ -75,30 +82,4 @@ function parseRange(
       ? [Math.max(0, size - Number(last)), size - 1]
       : [Number(first), last === '' ? size - 1 : Math.min(Number(last), size - 1)]
   return from > to || from >= size ? 'none' : [from, to]
-}
-
-async function* part(
-  pieces: AsyncIterable<Uint8Array>,
-  from: number,
-  to: number
-): AsyncGenerator<Uint8Array> {
-  let offset = 0
-  for await (const piece of pieces) {
-    const start = Math.max(0, from - offset)
-    const end = Math.min(piece.length, to + 1 - offset)
-    offset += piece.length
-    if (start < end) yield piece.subarray(start, end)
-    if (offset > to) return
-  }
-}
-
-async function* withFirst(
-  first: IteratorResult<Uint8Array>,
-  rest: AsyncIterator<Uint8Array>
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (let next = first; next.done !== true; next = await rest.next()) yield next.value
-  } finally {
-    await rest.return?.()
-  }
 }
