@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../src/free-port.ts'
 import { type NpmClient, npmClient } from '../src/npm-client.ts'
 import { type PeerProcess, startPeer } from '../src/peer.ts'
@@ -47,6 +47,8 @@ async function host(
       made.peer = await start()
     }
   }
+  // Also when a test fails before it has stopped it itself.
+  onTestFinished(() => made.peer.stop())
   return made
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededOwner } from '@registry/testing'
 import type { OwnerIdentity } from '@registry/types'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { pax, type RawEntry, tarball } from '../../packages/registry/test/packing/tarballs.ts'
 import { type HostilePeer, startHostilePeer } from '../src/hostile-peer.ts'
 import { NPM_CLIENTS, type NpmClient, type NpmClientName, npmClient } from '../src/npm-client.ts'
@@ -175,12 +175,16 @@ describe('a provider that gives wrong bytes', () => {
     const noise = randomBytes(6_000_000)
     const clean = tarball(manifestOf('bitten'), { path: 'package/noise', content: noise })
     await hostile.publish(mallory, clean, { clean })
-    const startHonest = (): Promise<PeerProcess> =>
-      startPeer({
+    const startHonest = async (): Promise<PeerProcess> => {
+      const bootstrap = hostile.node.addresses
+      const started = await startPeer({
         dataDir: join(home, 'honest'),
         network: `hostile-${process.pid}`,
-        bootstrap: hostile.node.addresses
+        bootstrap
       })
+      onTestFinished(() => started.stop())
+      return started
+    }
     const getting = await startHonest()
     await getting.json('sync')
     await getting.json('get', 'bitten', '--out', join(home, 'bitten.tgz'))
@@ -198,6 +202,5 @@ describe('a provider that gives wrong bytes', () => {
     expect(ended.code, ended.stderr).toBe(0)
     const installed = await readFile(join(folder, 'node_modules/bitten/noise'))
     expect(installed.equals(noise)).toBe(true)
-    await honest.stop()
   })
 })
