@@ -53,7 +53,7 @@ export function readReleases(
   catalogue: Catalogue,
   owner: OwnerId,
   name: PackageName,
-  range: string | undefined
+  range?: string
 ): FoundReleases | undefined {
   if (range === undefined || semver.valid(range) !== range) return readPackage(catalogue, owner, name)
   const releases = catalogue.releases(owner, name, parseVersion(range))

@@ -5,6 +5,7 @@ import {
   type AbortOptions,
   type AttestationInput,
   type BlobInfo,
+  type Catalogue,
   type CatalogueFileOptions,
   type CatalogueFileReport,
   type CatalogueImportReport,
@@ -68,7 +69,7 @@ import {
 } from './errors.ts'
 import type { TextRecords } from './names/dns.ts'
 import { Names } from './names/names.ts'
-import { type FoundPackage, type FoundReleases, readPackage, readReleases } from './package-records.ts'
+import { type FoundReleases, readPackage, readReleases } from './package-records.ts'
 import { PackageTooLargeError } from './packing/errors.ts'
 import { fittingReleases, pickRelease } from './pick-release.ts'
 import { Publisher } from './publisher.ts'
@@ -253,7 +254,7 @@ class Peer implements P2PRegistry {
     return this.#call(options.signal, async (run, signal) => {
       const { behaviour, store, names } = run
       const wanted = parsePackageReference(reference)
-      const { found, completeness } = await this.#findReleases(run, wanted, signal)
+      const { found, completeness } = await this.#find(run, wanted, signal, readReleases)
       const record = found === undefined ? undefined : choose(found, wanted, options.integrity)
       if (record === undefined) return undefined
       const { owner, name, content: cid, size, integrity } = record.release
@@ -283,7 +284,7 @@ class Peer implements P2PRegistry {
   metadata(reference: string): Promise<Package | undefined> {
     return this.#call(undefined, async (run, signal) => {
       const wanted = parsePackageReference(reference)
-      const { found } = await this.#findReleases(run, wanted, signal)
+      const { found } = await this.#find(run, wanted, signal, readReleases)
       const record = found === undefined ? undefined : choose(found, wanted)
       return record === undefined ? undefined : this.#view(record, found?.latest)
     })
@@ -298,7 +299,7 @@ class Peer implements P2PRegistry {
 
   listVersions(name: string): Promise<Package[]> {
     return this.#call(undefined, async (run, signal) => {
-      const { found } = await this.#find(run, parseName(name), signal)
+      const { found } = await this.#find(run, parseName(name), signal, readPackage)
       return found === undefined ? [] : found.releases.map(this.#viewer(found, found.latest))
     })
   }
@@ -306,7 +307,7 @@ class Peer implements P2PRegistry {
   exists(reference: string): Promise<boolean> {
     return this.#call(undefined, async (run, signal) => {
       const wanted = parsePackageReference(reference)
-      const { found } = await this.#findReleases(run, wanted, signal)
+      const { found } = await this.#find(run, wanted, signal, readReleases)
       return found !== undefined && pickRelease(found, wanted) !== undefined
     })
   }
@@ -315,7 +316,7 @@ class Peer implements P2PRegistry {
     return this.#call(undefined, async (run, signal) => {
       const { catalogue } = run.store
       const wanted = parsePackageReference(reference)
-      const { found, completeness } = await this.#find(run, wanted, signal)
+      const { found, completeness } = await this.#find(run, wanted, signal, readPackage)
       if (found === undefined) return undefined
       const { owner, name, releases, unpublished, latest, distTags, readme } = found
       // Where nothing is left to be used, the package is still there to be looked at.
@@ -359,7 +360,7 @@ class Peer implements P2PRegistry {
 
   readmeOf(reference: string, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
     return this.#call(options.signal, async (run, signal) => {
-      const { found } = await this.#find(run, parsePackageReference(reference), signal)
+      const { found } = await this.#find(run, parsePackageReference(reference), signal, readPackage)
       if (found?.readme === undefined) return undefined
       await run.behaviour.contentRouter.fetch(found.readme, { signal })
       return Buffer.concat(await Array.fromAsync(this.#read(found.readme, { signal })))
@@ -369,7 +370,7 @@ class Peer implements P2PRegistry {
   attest(reference: string, attestation: AttestationInput): Promise<StatementReceipt> {
     return this.#state(async (run, signal) => {
       const wanted = parsePackageReference(reference)
-      const { found } = await this.#find(run, wanted, signal)
+      const { found } = await this.#find(run, wanted, signal, readPackage)
       if (found === undefined) throw new PackageNotFoundError(wanted, [])
       return run.statements.attest(found, wanted, attestation)
     })
@@ -594,40 +595,23 @@ class Peer implements P2PRegistry {
     })
   }
 
-  /** The package that a reference means, and what that is complete against. Where this peer has but a part, it asks others. */
-  async #find(
-    run: Run,
-    reference: PackageReference,
-    signal: AbortSignal
-  ): Promise<{ found: FoundPackage | undefined; completeness: Completeness }> {
-    return this.#findBy(run, reference, signal, ({ owner, name }) =>
-      readPackage(run.store.catalogue, owner, name)
-    )
-  }
-
-  /** As `#find`, for who wants one release. */
-  async #findReleases(
-    run: Run,
-    reference: PackageReference,
-    signal: AbortSignal
-  ): Promise<{ found: FoundReleases | undefined; completeness: Completeness }> {
-    return this.#findBy(run, reference, signal, ({ owner, name }) =>
-      readReleases(run.store.catalogue, owner, name, reference.range)
-    )
-  }
-
-  async #findBy<T>(
-    { behaviour, names }: Run,
+  /**
+   * What `read` finds of the package that a reference means, and what that is complete against. Where this peer has but a part,
+   * it asks others.
+   */
+  async #find<T>(
+    { store, behaviour, names }: Run,
     reference: PackageReference,
     signal: AbortSignal,
-    read: (meaning: { owner: OwnerId; name: PackageName }) => T | undefined
+    read: (catalogue: Catalogue, owner: OwnerId, name: PackageName, range?: string) => T | undefined
   ): Promise<{ found: T | undefined; completeness: Completeness }> {
-    const { name } = reference
+    const { name, range } = reference
     const asked = behaviour.isPartial(name)
       ? (await behaviour.lookupHolders(name, reference.owner, { signal })).answered
       : 0
     const meaning = await names.meaningOf(reference, { signal })
-    const found = meaning === undefined ? undefined : read(meaning)
+    const found =
+      meaning === undefined ? undefined : read(store.catalogue, meaning.owner, meaning.name, range)
     return { found, completeness: { ...behaviour.completeness(), askedHolders: asked } }
   }
 

@@ -11,6 +11,6 @@ export function readBunLock(text: string): InstalledPackage[] {
     const [id, address, , integrity]: unknown[] = value
     const [, name, version] = /^(@[^/]+\/[^@]+|[^@/]+)@([^@:]+)$/.exec(String(id)) ?? []
     if (name === undefined || version === undefined) return []
-    return [packageOf({ name, version }, { path: undefined, integrity, address })]
+    return [packageOf({ name, version }, { integrity, address })]
   })
 }

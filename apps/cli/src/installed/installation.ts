@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RegistryError } from '@registry/types'
@@ -68,8 +69,8 @@ export async function readInstallation(path: string): Promise<Installation> {
   )
   if (!isFolder) return { lockfile: path, packages: await readLockfile(path) }
   const hidden = join(path, HIDDEN)
-  if (await isThere(hidden)) return { lockfile: hidden, folder: path, packages: await readLockfile(hidden) }
-  const lockfile = await lockfileIn(path)
+  if (existsSync(hidden)) return { lockfile: hidden, folder: path, packages: await readLockfile(hidden) }
+  const lockfile = lockfileIn(path)
   const locked = lockfile === undefined ? [] : await readLockfile(lockfile)
   const installed = await Array.fromAsync(installedFolders(path))
   const found = lockfile === undefined ? {} : { lockfile }
@@ -92,9 +93,9 @@ function joined(
   })
 }
 
-async function lockfileIn(folder: string): Promise<string | undefined> {
+function lockfileIn(folder: string): string | undefined {
   for (const name of LOCKFILES.keys()) {
-    if (await isThere(join(folder, name))) return join(folder, name)
+    if (existsSync(join(folder, name))) return join(folder, name)
   }
   return undefined
 }
@@ -105,11 +106,4 @@ async function readLockfile(path: string): Promise<InstalledPackage[]> {
   } catch (cause) {
     throw new NoLockfileError(dirname(path), cause)
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false
-  )
 }

@@ -14,7 +14,7 @@ export interface InstalledPackage {
 /** An entry of which a lock may leave out what is optional. */
 export function packageOf(
   { name, version }: { name: string; version: string },
-  optional: Readonly<Record<'path' | 'integrity' | 'address', unknown>>
+  optional: Readonly<Partial<Record<'path' | 'integrity' | 'address', unknown>>>
 ): InstalledPackage {
   const one: InstalledPackage = { name, version }
   const { path, integrity, address } = optional

@@ -10,6 +10,6 @@ export function readPnpmLock(text: string): InstalledPackage[] {
     const [, name, version] = /^\/?(@[^/]+\/[^@]+|[^@/]+)@([^(]+)/.exec(key) ?? []
     if (name === undefined || version === undefined) return []
     const { integrity, tarball: address } = parseMap(parseMap(value, key).resolution, key)
-    return [packageOf({ name, version }, { path: undefined, integrity, address })]
+    return [packageOf({ name, version }, { integrity, address })]
   })
 }

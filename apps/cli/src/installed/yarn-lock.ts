@@ -16,21 +16,22 @@ function readBerryLock(text: string): InstalledPackage[] {
     const [, name, version, rest = ''] = /^(@[^/]+\/[^@]+|[^@/]+)@npm:([^:]+)(.*)$/.exec(resolution) ?? []
     if (name === undefined || version === undefined) return []
     const address = new URLSearchParams(rest.replace(/^::/, '')).get('__archiveUrl')
-    return [packageOf({ name, version }, { path: undefined, integrity: undefined, address })]
+    return [packageOf({ name, version }, { address })]
   })
 }
 
 /** Blocks of lines, each with what was asked for at its head: `leaf@^1.0.0, leaf@1:`. */
 function readClassicLock(text: string): InstalledPackage[] {
   return text.split(/\n(?=\S)/).flatMap((block) => {
-    const [, spec] = /^"?((?:@[^/]+\/)?[^@"]+)@.*:$/m.exec(block.split('\n')[0] ?? '') ?? []
+    const [head = ''] = block.split('\n')
+    const [, spec] = /^"?((?:@[^/]+\/)?[^@"]+)@.*:$/m.exec(head) ?? []
     const field = (name: string): string | undefined =>
       new RegExp(`^  ${name} "?([^"\\n]+)"?$`, 'm').exec(block)?.[1]
     const version = field('version')
     if (spec === undefined || version === undefined) return []
     // `foo@npm:leaf@^1.0.0` is an alias.
-    const [, alias] = /@npm:((?:@[^/]+\/)?[^@"]+)@/.exec(block.split('\n')[0] ?? '') ?? []
-    const optional = { path: undefined, integrity: field('integrity'), address: field('resolved') }
+    const [, alias] = /@npm:((?:@[^/]+\/)?[^@"]+)@/.exec(head) ?? []
+    const optional = { integrity: field('integrity'), address: field('resolved') }
     return [packageOf({ name: alias ?? spec, version }, optional)]
   })
 }

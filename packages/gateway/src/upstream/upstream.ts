@@ -180,7 +180,7 @@ export class Upstream {
   }
 
   async #keep(key: string, nowMs: number, keeping: Kept): Promise<UpstreamDocument> {
-    const found = documentOf(keeping.text)
+    const found = receivedDocument(keeping.text)
     await this.#cache.write(key, nowMs, (file) => file.writeFile(JSON.stringify(keeping)))
     return found
   }
@@ -201,7 +201,7 @@ export class Upstream {
         const text = Buffer.concat(await Array.fromAsync(found.stored.read({ signal }))).toString('utf8')
         // A clock that goes ahead would make it fresh for ever.
         const kept = { etag: found.etag, askedAtMs: Math.min(found.askedAtMs, nowMs), text }
-        documentOf(text)
+        receivedDocument(text)
         return kept
       })
     }
@@ -377,7 +377,6 @@ function documentOf(text: string): UpstreamDocument {
   let document: Record<string, unknown>
   let versions: Array<[string, unknown]>
   try {
-    if (isDeep(text)) throw new Error('it is nested too deeply')
     document = parseMap(JSON.parse(text), 'document')
     parseMap(document['dist-tags'] ?? {}, 'dist-tags')
     versions = Object.entries(parseMap(document.versions ?? {}, 'versions')).filter(isVersion)
@@ -386,6 +385,13 @@ function documentOf(text: string): UpstreamDocument {
   }
   if (versions.length === 0) throw new NothingFoundError('The package has no versions there')
   return { document: { 'dist-tags': {}, ...document, versions: Object.fromEntries(versions) }, revision }
+}
+
+/** As `documentOf`, of what has just come: what is kept was looked through then. */
+function receivedDocument(text: string): UpstreamDocument {
+  if (isDeep(text))
+    throw new UpstreamUnavailableError('The registry', 'what it answered is nested too deeply')
+  return documentOf(text)
 }
 
 function isVersion([version, value]: [string, unknown]): boolean {
